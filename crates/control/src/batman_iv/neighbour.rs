@@ -1,0 +1,88 @@
+//! Who is on each link: the MACs that candidates refer to (IV-92).
+
+use core::ops::RangeInclusive;
+use core::time::Duration;
+use noctule_fib::{Iface, NextHop};
+use noctule_wire::{Instant, Mac};
+use std::collections::BTreeMap;
+
+/// A neighbour that missed this many of our OGM intervals, and a half, is silent. It answers each of our OGMs that it
+/// hears (IV-79) whatever its own interval is, so one that is alive and hears us is not silent that long by chance: with
+/// half of all frames lost in each direction and one OGM of its own for each of ours, once in 200.
+const SILENT_AFTER_INTERVALS: u32 = 5;
+/// Lower bound of the time until a neighbour counts as silent: answers are held back for up to 110 ms, and with short
+/// intervals a burst of interference would do.
+const SILENT_AFTER_MIN: Duration = Duration::from_secs(3);
+
+/// After how long without any OGM frame a neighbour counts as silent.
+pub(super) fn silent_after(orig_interval: Duration) -> Duration {
+    let intervals = orig_interval.saturating_mul(SILENT_AFTER_INTERVALS) + orig_interval / 2;
+    intervals.max(SILENT_AFTER_MIN)
+}
+
+/// One neighbour on one of our interfaces.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Neighbour {
+    /// When its own OGM last came from it (IV-52).
+    pub(super) last_seen: Instant,
+    /// When any OGM frame last came from it.
+    pub(super) heard: Instant,
+    /// How many candidates refer to it; it lives as long as one does.
+    candidates: usize,
+}
+
+/// All neighbours on all interfaces.
+#[derive(Debug, Default)]
+pub(super) struct Neighbours {
+    entries: BTreeMap<NextHop, Neighbour>,
+}
+
+impl Neighbours {
+    /// A candidate refers to it from here on. Whether it is new.
+    pub(super) fn acquire(&mut self, hop: NextHop, now: Instant) -> bool {
+        let entry = self.entries.entry(hop).or_insert(Neighbour {
+            last_seen: now,
+            heard: now,
+            candidates: 0,
+        });
+        entry.candidates += 1;
+        entry.candidates == 1
+    }
+
+    /// A candidate refers to it no more. Whether it is gone.
+    pub(super) fn release(&mut self, hop: NextHop) -> bool {
+        let Some(entry) = self.entries.get_mut(&hop) else { return false };
+        entry.candidates -= 1;
+        let gone = entry.candidates == 0;
+        if gone {
+            self.entries.remove(&hop);
+        }
+        gone
+    }
+
+    pub(super) fn get(&self, hop: NextHop) -> Option<&Neighbour> {
+        self.entries.get(&hop)
+    }
+
+    pub(super) fn get_mut(&mut self, hop: NextHop) -> Option<&mut Neighbour> {
+        self.entries.get_mut(&hop)
+    }
+
+    /// All of them, by interface and address.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&NextHop, &Neighbour)> {
+        self.entries.iter()
+    }
+
+    /// Who is on one link (FWD-86).
+    pub(super) fn on(&self, iface: Iface) -> noctule_fib::Neighbours {
+        let range: RangeInclusive<NextHop> =
+            NextHop { iface, mac: Mac::ZERO }..=NextHop { iface, mac: Mac::BROADCAST };
+        let mut here = self.entries.range(range).map(|(hop, _)| hop.mac);
+        match (here.next(), here.next()) {
+            (None, _) => noctule_fib::Neighbours::None,
+            // The algorithm tells interfaces, not nodes: the interface is its own originator (FWD-87).
+            (Some(mac), None) => noctule_fib::Neighbours::One { address: mac, originator: mac },
+            (Some(_), Some(_)) => noctule_fib::Neighbours::Many,
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Which candidate becomes the router of an originator in one view, and telling the data plane (section 8).
+
+use super::originator::Slot;
+use super::reception::Received;
+use super::{BatmanIv, IvEvent};
+use crate::{Context, Event};
+use core::cmp::Ordering;
+use noctule_fib::{NextHop, View};
+use noctule_wire::Discard;
+
+use super::originator::Candidate;
+
+impl BatmanIv {
+    /// Number of a candidate, made if missing; with its first candidate a neighbour comes to be (IV-92).
+    ///
+    /// # Errors
+    /// [`Discard::TableFull`] if the originator has too many (IV-H3).
+    pub(super) fn candidate(
+        &mut self,
+        ctx: &Context<'_>,
+        slot: Slot,
+        hop: NextHop,
+    ) -> Result<usize, Discard> {
+        let originator = self.originators.get_mut(slot);
+        if let Some(index) = originator.candidate(hop) {
+            return Ok(index);
+        }
+        if originator.candidates.len() >= ctx.settings.limits.candidates {
+            return Err(Discard::TableFull);
+        }
+        originator.candidates.push(Candidate { hop, last_seen: ctx.now });
+        let index = originator.candidates.len() - 1;
+        if self.neighbours.acquire(hop, ctx.now) {
+            self.events.push_back(IvEvent::NeighboursChanged);
+        }
+        Ok(index)
+    }
+
+    /// A usable record of quality `tq` counts for its candidate, which may become the router (IV-67 to IV-74).
+    pub(super) fn rank(
+        &mut self,
+        ctx: &mut Context<'_>,
+        received: &Received<'_>,
+        slot: Slot,
+        view: View,
+        tq: u8,
+        fresh: bool,
+    ) -> Result<(), Discard> {
+        let hop = received.from;
+        let originator = self.originators.get_mut(slot);
+        if fresh {
+            let known = originator.candidate(hop);
+            originator.view_mut(view).age_others(known, received.ogm.ttl);
+        }
+        let index = self.candidate(ctx, slot, hop)?;
+        let originator = self.originators.get_mut(slot);
+        originator.candidates[index].last_seen = ctx.now;
+        originator.view_mut(view).delivery_mut(index).ring.push(tq);
+        if self.takes_over(slot, view, index) {
+            self.set_router(ctx, slot, view, Some(index));
+        }
+        if view == View::Default {
+            self.publish_metric(ctx, slot);
+        }
+        Ok(())
+    }
+
+    /// Whether a candidate, whose record was just counted, is to replace the router (IV-71 to IV-74). No hysteresis.
+    fn takes_over(&self, slot: Slot, view: View, index: usize) -> bool {
+        let originator = self.originators.get(slot);
+        let Some(route) = originator.view(view) else { return false };
+        let Some(router) = route.router else { return true };
+        if router == index {
+            return false;
+        }
+        let Some(delivery) = route.delivery(router) else { return false };
+        match route.average(index).cmp(&delivery.ring.average()) {
+            Ordering::Less => false,
+            Ordering::Greater => true,
+            Ordering::Equal => {
+                let echoes = |index: usize| self.echoes_of(originator.candidates[index].hop);
+                echoes(index) > echoes(router)
+            }
+        }
+    }
+
+    /// How many of our OGMs a neighbour sent back, on the link by which it is a candidate (IV-73).
+    fn echoes_of(&self, hop: NextHop) -> u32 {
+        self.originators.find(hop.mac).map_or(0, |neighbour| neighbour.echoes(hop.iface))
+    }
+
+    /// Sets the router of one view and tells readers and operators.
+    pub(super) fn set_router(
+        &mut self,
+        ctx: &mut Context<'_>,
+        slot: Slot,
+        view: View,
+        router: Option<usize>,
+    ) {
+        let originator = self.originators.get_mut(slot);
+        originator.view_mut(view).router = router;
+        let (mac, router) = (originator.mac, originator.router(view));
+        ctx.fib.set_router(mac, view, router);
+        if view == View::Default {
+            ctx.event(Event::RouteChanged { originator: mac, router });
+        }
+    }
+
+    /// Publishes how good the default route is, if that changed.
+    pub(super) fn publish_metric(&mut self, ctx: &mut Context<'_>, slot: Slot) {
+        let metric = self.originators.get(slot).router_average(View::Default);
+        self.set_metric(ctx, slot, metric);
+    }
+
+    pub(super) fn set_metric(&mut self, ctx: &mut Context<'_>, slot: Slot, metric: u8) {
+        let originator = self.originators.get_mut(slot);
+        if originator.metric != metric {
+            originator.metric = metric;
+            ctx.fib.set_metric(originator.mac, u32::from(metric));
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The engine: one input in, any number of outputs out.
+//!
+//! The parts (`interfaces`, `batman_iv`, `translation_table`, `icmp`) know nothing of each other; this file takes what
+//! one says and tells the others.
+
+mod run;
+
+pub use run::Engine;
+
+use crate::{IfaceSettings, Settings};
+use noctule_fib::{Iface, NextHop, View};
+use noctule_wire::{Client, Mac};
+
+/// A hard interface as the operating system shows it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Link {
+    /// Its MAC address.
+    pub mac: Mac,
+    /// Its MTU in bytes, Ethernet header not included.
+    pub mtu: u32,
+    /// Whether it is, or is stacked on, a wireless device (FWD-11).
+    pub wifi: bool,
+    /// Whether it is up and has a carrier.
+    pub up: bool,
+}
+
+/// What can happen to a node. Closed: whoever reads this enum has read every cause.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// A hard interface joins the mesh (IV-14).
+    Attach {
+        /// Its number, free until now.
+        iface: Iface,
+        /// How it looks.
+        link: Link,
+        /// Its settings.
+        settings: IfaceSettings,
+        /// First OGM sequence number; start from the clock (IV-112).
+        seqno: u32,
+    },
+    /// It looks different: up, down, other MAC, other MTU.
+    Changed {
+        /// Which.
+        iface: Iface,
+        /// How it looks.
+        link: Link,
+    },
+    /// It leaves the mesh (FWD-10).
+    Detach {
+        /// Which.
+        iface: Iface,
+    },
+    /// The mesh interface has this MAC address, which is announced as a client (TT-31), and this MTU.
+    MeshInterface {
+        /// Its address.
+        mac: Mac,
+        /// Its MTU.
+        mtu: u32,
+    },
+    /// A control packet arrived; `bytes` is the frame with its outer Ethernet header.
+    Frame {
+        /// Where.
+        iface: Iface,
+        /// The whole frame.
+        bytes: &'a [u8],
+    },
+    /// A frame from the host side showed a client of ours (TT-16).
+    LearnLocal {
+        /// Who.
+        client: Client,
+        /// Whether it came in by a Wi-Fi port.
+        wifi: bool,
+        /// Whether it is isolated.
+        isolated: bool,
+    },
+    /// Payload from the mesh showed a client of another node (TT-101).
+    LearnRemote {
+        /// Who.
+        client: Client,
+        /// Where.
+        originator: Mac,
+    },
+    /// A tool sends an echo request (ICMP-17 to ICMP-20).
+    Probe(Probe),
+    /// The operator changes settings.
+    Settings(&'a Settings),
+    /// The instant of [`Engine::next_deadline`](crate::Engine::next_deadline) has come.
+    Deadline,
+}
+
+/// An echo request of a tool.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Probe {
+    /// Towards which originator.
+    pub destination: Mac,
+    /// Names the tool.
+    pub uid: u8,
+    /// Counts its requests.
+    pub seqno: u16,
+    /// 50 for ping, 1 and up for traceroute.
+    pub ttl: u8,
+    /// Whether to record the route.
+    pub record_route: bool,
+}
+
+/// What came back for a tool (ICMP-21).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ProbeAnswer {
+    /// Names the tool.
+    pub uid: u8,
+    /// Of the request.
+    pub seqno: u16,
+    /// Reply, unreachable or TTL exceeded.
+    pub message: noctule_wire::icmp::Message,
+    /// Who answered.
+    pub originator: Mac,
+    /// Hops it could still have gone.
+    pub ttl: u8,
+    /// Length of the answer in bytes.
+    pub len: usize,
+    /// The recorded route, if one was asked for; empty otherwise.
+    pub route: Vec<Mac>,
+}
+
+/// What is to be done. Drain after every [`Engine::handle`](crate::Engine::handle).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Output {
+    /// Send this frame (outer Ethernet header included) by this interface, as control traffic.
+    Transmit {
+        /// By which.
+        iface: Iface,
+        /// The whole frame.
+        frame: Vec<u8>,
+    },
+    /// Route this unicast style packet (no outer header) to an originator, in fragments where it must (FWD-72, FWD-113).
+    ToOriginator {
+        /// To whom.
+        destination: Mac,
+        /// Which routing table.
+        view: View,
+        /// From its type byte on.
+        packet: Vec<u8>,
+    },
+    /// Something for the tool that asked.
+    Answer(ProbeAnswer),
+    /// Something happened that operators want to know.
+    Event(Event),
+}
+
+/// What a log or an event stream shows.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Event {
+    /// A hard interface is used from here on.
+    InterfaceActive(Iface),
+    /// A hard interface is not used until it comes back.
+    InterfaceInactive(Iface),
+    /// The node is known by this address from here on.
+    Primary(Option<Mac>),
+    /// First word of an originator.
+    OriginatorAppeared(Mac),
+    /// Nothing heard of it for too long.
+    OriginatorGone(Mac),
+    /// The default route to an originator changed.
+    RouteChanged {
+        /// To whom.
+        originator: Mac,
+        /// By which neighbour; `None`: no way is left.
+        router: Option<NextHop>,
+    },
+    /// An originator starts its numbering over (IV-42): a restart, or somebody playing with sequence numbers.
+    SequenceReset(Mac),
+    /// The local table takes no further client.
+    LocalTableFull,
+    /// Its translation table is in step again after a request.
+    TableFetched(Mac),
+}

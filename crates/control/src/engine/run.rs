@@ -1,0 +1,428 @@
+//! The engine's turn: one input, told to the parts it concerns.
+
+use crate::batman_iv::{BatmanIv, IvEvent};
+use crate::interfaces::Interfaces;
+use crate::translation_table::{Disposition, TranslationTable};
+use crate::{
+    Context, Event, GlobalRow, Input, InterfaceRow, LocalRow, NeighbourRow, OriginatorRow, Output,
+    Overview, Rng, Routing, Settings, icmp, tvlv,
+};
+use noctule_fib::{Counters, Iface, IfaceEntry, Node, View, Writer};
+use noctule_wire::ethernet::Frame;
+use noctule_wire::tvlv::Kind;
+use noctule_wire::{Discard, Fragment, Instant, PacketType, UnicastTvlv, packet};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// The control plane of one node.
+///
+/// Call [`Self::handle`] with each thing that happens, then [`Self::poll_output`] until it is `None`; hand in
+/// [`Input::Deadline`] when [`Self::next_deadline`] has come. What is decided about forwarding appears in the tables that
+/// the [`Writer`] writes, not among the outputs.
+#[derive(Debug)]
+pub struct Engine {
+    settings: Settings,
+    interfaces: Interfaces,
+    batman_iv: BatmanIv,
+    table: TranslationTable,
+    fib: Writer,
+    counters: Arc<Counters>,
+    outputs: VecDeque<Output>,
+    rng: Rng,
+    /// MTU of the smallest link when the packet limit was last told to the table.
+    packet_limit: usize,
+    /// What readers of the FIB see of this node.
+    published: Node,
+}
+
+/// Outputs kept while nobody drains them. The owner drains after every input; a bound that is never reached says so
+/// better than an assumption.
+const OUTPUTS_MAX: usize = 65_536;
+
+impl Engine {
+    /// A node without interfaces. `fib` is the one writer of its tables, `counters` the calling thread's; `seed` decides
+    /// all jitter.
+    pub fn new(
+        now: Instant,
+        settings: Settings,
+        fib: Writer,
+        counters: Arc<Counters>,
+        seed: u64,
+    ) -> Self {
+        let mut engine = Self {
+            settings: settings.clamp(),
+            interfaces: Interfaces::default(),
+            batman_iv: BatmanIv::new(),
+            table: TranslationTable::new(),
+            fib,
+            counters,
+            outputs: VecDeque::new(),
+            rng: Rng::new(seed),
+            packet_limit: 0,
+            published: Node::default(),
+        };
+        engine.publish_node(now);
+        engine
+    }
+
+    /// Takes one input. Bounded work, no I/O, no clock, and nothing a peer sends makes it fail.
+    pub fn handle(&mut self, now: Instant, input: Input<'_>) {
+        match input {
+            Input::Attach { iface, link, settings, seqno } => {
+                if self.interfaces.get(iface).is_some() {
+                    return;
+                }
+                self.reshape(now, iface, |interfaces| interfaces.attach(iface, link, settings));
+                let (mut ctx, parts) = self.split(now);
+                parts.batman_iv.attach(&mut ctx, parts.interfaces, iface, seqno);
+            }
+            Input::Changed { iface, link } => {
+                if self.interfaces.get(iface).is_none_or(|interface| interface.link == link) {
+                    return;
+                }
+                self.reshape(now, iface, |interfaces| interfaces.change(iface, link));
+                let (mut ctx, parts) = self.split(now);
+                parts.batman_iv.changed(&mut ctx, parts.interfaces, iface);
+            }
+            Input::Detach { iface } => {
+                if self.interfaces.get(iface).is_none() {
+                    return;
+                }
+                self.reshape(now, iface, |interfaces| interfaces.detach(iface));
+                let (mut ctx, parts) = self.split(now);
+                parts.batman_iv.detach(&mut ctx, parts.interfaces, iface);
+            }
+            Input::MeshInterface { mac, mtu } => {
+                let (mut ctx, parts) = self.split(now);
+                parts.table.set_mesh_interface(&mut ctx, parts.batman_iv, mac, mtu);
+            }
+            Input::Frame { iface, bytes } => self.on_frame(now, iface, bytes),
+            Input::LearnLocal { client, wifi, isolated } => {
+                let (mut ctx, parts) = self.split(now);
+                parts.table.learn_local(&mut ctx, parts.batman_iv, client, wifi, isolated);
+            }
+            Input::LearnRemote { client, originator } => {
+                let (mut ctx, parts) = self.split(now);
+                parts.table.learn_remote(&mut ctx, parts.batman_iv, client, originator);
+            }
+            Input::Probe(probe) => {
+                let (mut ctx, parts) = self.split(now);
+                let exit = parts
+                    .batman_iv
+                    .router(probe.destination, View::Default)
+                    .and_then(|hop| parts.interfaces.get(hop.iface))
+                    .map(|interface| interface.link.mac);
+                icmp::on_probe(&mut ctx, parts.batman_iv, exit, probe);
+            }
+            Input::Settings(settings) => self.settings = settings.clone().clamp(),
+            Input::Deadline => self.on_deadline(now),
+        }
+        self.drain_parts(now);
+        self.update_packet_limit(now);
+        self.publish_node(now);
+        if self.outputs.len() > OUTPUTS_MAX {
+            self.counters.discard(Discard::QueueFull);
+            self.outputs.truncate(OUTPUTS_MAX);
+        }
+    }
+
+    /// The next thing to do, oldest first. Call until `None` after every [`Self::handle`].
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When to hand in [`Input::Deadline`]; [`Instant::NEVER`] if nothing is planned.
+    pub fn next_deadline(&self) -> Instant {
+        self.batman_iv.next_deadline().min(self.table.next_deadline())
+    }
+
+    /// The settings in force.
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The node as a whole.
+    pub fn overview(&self) -> Overview {
+        Overview {
+            primary: self.interfaces.primary_mac(),
+            primary_iface: self.interfaces.primary(),
+            ttvn: self.table.ttvn(),
+            originators: self.batman_iv.len(),
+            local_clients: self.table.local_len(),
+            global_clients: self.table.global_len(),
+        }
+    }
+
+    /// The originator table as the default view has it (IV-103).
+    pub fn originator_rows(&self, now: Instant) -> Vec<OriginatorRow> {
+        self.batman_iv.originator_rows(now, &self.interfaces)
+    }
+
+    /// The originator table of one interface's view (IV-104).
+    pub fn originator_rows_of(&self, now: Instant, iface: Iface) -> Vec<OriginatorRow> {
+        self.batman_iv.originator_rows_of(now, &self.interfaces, iface)
+    }
+
+    /// The neighbour table (IV-105).
+    pub fn neighbour_rows(&self, now: Instant) -> Vec<NeighbourRow> {
+        self.batman_iv.neighbour_rows(now)
+    }
+
+    /// Our clients.
+    pub fn local_rows(&self, now: Instant) -> Vec<LocalRow> {
+        self.table.local_rows(now, &self.fib)
+    }
+
+    /// The clients of others.
+    pub fn global_rows(&self) -> Vec<GlobalRow> {
+        self.table.global_rows(&self.batman_iv)
+    }
+
+    /// The hard interfaces, in attachment order.
+    pub fn interface_rows(&self) -> Vec<InterfaceRow> {
+        let primary = self.interfaces.primary();
+        let row = |(iface, interface): (Iface, &crate::interfaces::Interface)| InterfaceRow {
+            iface,
+            mac: interface.link.mac,
+            mtu: interface.link.mtu,
+            active: interface.active(),
+            primary: primary == Some(iface),
+            wifi: interface.link.wifi,
+            hop_penalty: interface.settings.hop_penalty,
+        };
+        self.interfaces.iter().map(row).collect()
+    }
+
+    /// Largest MTU the mesh interface can have with the links as they are (FWD-16); `None` without an active link.
+    pub fn mesh_mtu_max(&self) -> Option<u32> {
+        let limit = self.packet_size_max()?;
+        Some(
+            u32::try_from(limit.saturating_sub(ENCAPSULATION))
+                .unwrap_or(u32::MAX)
+                .min(MESH_MTU_MAX),
+        )
+    }
+
+    /// Changes the interfaces, and tells of what that does to the interface itself and to the primary role.
+    fn reshape(&mut self, now: Instant, iface: Iface, change: impl FnOnce(&mut Interfaces)) {
+        let active_before = self.interfaces.active(iface).is_some();
+        let primary_before = self.interfaces.primary_mac();
+        change(&mut self.interfaces);
+        let active = self.interfaces.active(iface).is_some();
+        let primary = self.interfaces.primary_mac();
+        // The data plane must know its own addresses before anything is said under them.
+        self.publish_node(now);
+        let (mut ctx, _) = self.split(now);
+        if active != active_before {
+            let event = if active { Event::InterfaceActive } else { Event::InterfaceInactive };
+            ctx.event(event(iface));
+        }
+        if primary != primary_before {
+            ctx.event(Event::Primary(primary));
+        }
+    }
+
+    fn on_frame(&mut self, now: Instant, iface: Iface, bytes: &[u8]) {
+        if let Err(discard) = self.try_frame(now, iface, bytes) {
+            self.counters.discard(discard);
+        }
+    }
+
+    fn try_frame(&mut self, now: Instant, iface: Iface, bytes: &[u8]) -> Result<(), Discard> {
+        let frame = Frame::parse(bytes)?;
+        self.interfaces.active(iface).ok_or(Discard::Inactive)?;
+        match packet::packet_type(frame.payload)? {
+            PacketType::Ogm => {
+                let (mut ctx, parts) = self.split(now);
+                parts.batman_iv.on_frame(
+                    &mut ctx,
+                    parts.interfaces,
+                    iface,
+                    frame.destination,
+                    frame.source,
+                    frame.payload,
+                );
+                Ok(())
+            }
+            PacketType::UnicastTvlv => {
+                self.check_unicast(&frame)?;
+                self.on_unicast_tvlv(now, iface, frame.payload)
+            }
+            PacketType::Icmp => {
+                self.check_unicast(&frame)?;
+                let (_, destination) = packet::unicast_style(frame.payload)?;
+                let for_me = self.interfaces.is_mine(destination);
+                let (mut ctx, parts) = self.split(now);
+                icmp::on_packet(&mut ctx, parts.batman_iv, for_me, frame.payload);
+                Ok(())
+            }
+            _ => Err(Discard::Type),
+        }
+    }
+
+    /// WIRE-11, checked here too since the engine must not depend on who feeds it.
+    fn check_unicast(&self, frame: &Frame<'_>) -> Result<(), Discard> {
+        if !frame.destination.is_station() || frame.source.is_group() {
+            return Err(Discard::Address);
+        }
+        if self.interfaces.is_mine(frame.destination) { Ok(()) } else { Err(Discard::NotForUs) }
+    }
+
+    fn on_unicast_tvlv(&mut self, now: Instant, iface: Iface, bytes: &[u8]) -> Result<(), Discard> {
+        let tvlv = UnicastTvlv::parse(bytes)?;
+        let for_me = self.interfaces.is_mine(tvlv.destination);
+        let (mut ctx, parts) = self.split(now);
+        let disposition = tvlv::on_unicast(&mut ctx, parts.batman_iv, parts.table, for_me, &tvlv);
+        if disposition == Disposition::Consumed || for_me {
+            return Ok(());
+        }
+        if tvlv.ttl < 2 {
+            return Err(Discard::TtlSpent);
+        }
+        if !parts.batman_iv.knows(tvlv.destination) {
+            return Err(Discard::UnknownOriginator);
+        }
+        let mut packet = bytes[..tvlv.wire_len()].to_vec();
+        packet::set_ttl(&mut packet, tvlv.ttl - 1);
+        ctx.output(Output::ToOriginator {
+            destination: tvlv.destination,
+            view: View::Arrival(iface),
+            packet,
+        });
+        Ok(())
+    }
+
+    fn on_deadline(&mut self, now: Instant) {
+        let (mut ctx, parts) = self.split(now);
+        let table = &mut *parts.table;
+        parts.batman_iv.on_deadline(&mut ctx, parts.interfaces, &mut |ctx, room| {
+            own_containers(ctx, table, room)
+        });
+        if table.next_deadline() <= now {
+            table.on_deadline(&mut ctx, parts.batman_iv);
+        }
+    }
+
+    /// Tells the parts what the routing algorithm has noticed.
+    fn drain_parts(&mut self, now: Instant) {
+        while let Some(event) = self.batman_iv.poll_event() {
+            let (mut ctx, parts) = self.split(now);
+            match event {
+                IvEvent::Tvlvs { originator, had_router, area } => {
+                    // A first request goes out only when its answer can come back (TT-84).
+                    let may_request = had_router
+                        && parts
+                            .batman_iv
+                            .router(originator, View::Default)
+                            .is_some_and(|hop| parts.batman_iv.has_echoed(hop.mac));
+                    tvlv::on_ogm(
+                        &mut ctx,
+                        parts.batman_iv,
+                        parts.table,
+                        originator,
+                        may_request,
+                        &area,
+                    );
+                }
+                IvEvent::RouteLost(originator) => parts.table.route_lost(&mut ctx, originator),
+                IvEvent::Gone(originator) => parts.table.originator_gone(&mut ctx, originator),
+                // The node is published after every input anyway.
+                IvEvent::NeighboursChanged => {}
+            }
+        }
+    }
+
+    /// Largest packet that the links can carry, in fragments where that is allowed (FWD-15).
+    fn packet_size_max(&self) -> Option<usize> {
+        let mtu = usize::try_from(self.interfaces.mtu_min()?).ok()?;
+        Some(if self.settings.fragmentation {
+            mtu.min(Fragment::SIZE_MAX).saturating_sub(Fragment::HEADER_LEN) * Fragment::PARTS_MAX
+        } else {
+            mtu
+        })
+    }
+
+    fn update_packet_limit(&mut self, now: Instant) {
+        let Some(limit) = self.packet_size_max().filter(|limit| *limit != self.packet_limit) else {
+            return;
+        };
+        self.packet_limit = limit;
+        let (mut ctx, parts) = self.split(now);
+        parts.table.set_packet_limit(&mut ctx, limit);
+    }
+
+    fn publish_node(&mut self, now: Instant) {
+        let (ctx, parts) = self.split(now);
+        let local_full = parts.table.is_full(&ctx);
+        let mut node = Node {
+            primary: self.interfaces.primary_mac(),
+            fragmentation: self.settings.fragmentation,
+            local_full,
+            ..Node::default()
+        };
+        for (iface, interface) in self.interfaces.iter() {
+            node.ifaces[iface.index()] = Some(IfaceEntry {
+                mac: interface.link.mac,
+                mtu: interface.link.mtu,
+                active: interface.active(),
+                wifi: interface.link.wifi,
+                neighbours: self.batman_iv.neighbours(iface),
+            });
+        }
+        if node != self.published {
+            self.fib.set_node(node.clone());
+            self.published = node;
+        }
+    }
+
+    fn split(&mut self, now: Instant) -> (Context<'_>, Parts<'_>) {
+        let ctx = Context {
+            now,
+            settings: &self.settings,
+            primary: self.interfaces.primary_mac(),
+            fib: &mut self.fib,
+            counters: &self.counters,
+            outputs: &mut self.outputs,
+            rng: &mut self.rng,
+        };
+        let parts = Parts {
+            interfaces: &self.interfaces,
+            batman_iv: &mut self.batman_iv,
+            table: &mut self.table,
+        };
+        (ctx, parts)
+    }
+}
+
+/// Outer Ethernet header and 4-address header: what the mesh interface's MTU must leave room for (WIRE-120).
+const ENCAPSULATION: usize = 32;
+/// Upper bound of the mesh interface's MTU (WIRE-121).
+const MESH_MTU_MAX: u32 = 65_503;
+
+struct Parts<'a> {
+    interfaces: &'a Interfaces,
+    batman_iv: &'a mut BatmanIv,
+    table: &'a mut TranslationTable,
+}
+
+/// The TVLV area of the own OGM that is about to leave (IV-17): the translation table's container. `None` if it cannot
+/// be built; then no OGM is sent in this round (TVLV-08).
+fn own_containers(
+    ctx: &mut Context<'_>,
+    table: &mut TranslationTable,
+    room: usize,
+) -> Option<Vec<u8>> {
+    const HEADER: usize = noctule_wire::tvlv::CONTAINER_HEADER_LEN;
+    let value = table.ogm_value(ctx, room.saturating_sub(HEADER))?;
+    let mut area = Vec::with_capacity(HEADER + value.len());
+    match noctule_wire::tvlv::append(&mut area, Kind::TRANSLATION_TABLE, &value) {
+        Ok(()) => Some(area),
+        Err(discard) => {
+            ctx.discard(discard);
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

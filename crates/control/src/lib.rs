@@ -1,0 +1,24 @@
+//! The control plane of a mesh node: who else is there, which way leads to them, and whose clients are where.
+//!
+//! Sans-IO. [`Engine`] takes an [`Input`] with the time it happened, publishes what it decides into the
+//! [`noctule_fib`] tables, and gives out [`Output`]s to be carried out. It owns no socket, reads no clock and draws its
+//! randomness from a seed: a test is a table, a simulation a loop, and a bug replays.
+
+mod batman_iv;
+mod context;
+mod engine;
+mod icmp;
+mod interfaces;
+mod rng;
+mod routing;
+mod settings;
+mod snapshot;
+mod translation_table;
+mod tvlv;
+
+pub use context::Context;
+pub use engine::{Engine, Event, Input, Link, Output, Probe, ProbeAnswer};
+pub use rng::Rng;
+pub use routing::{NeighbourRow, OriginatorRow, Routing};
+pub use settings::{IfaceSettings, Limits, Settings};
+pub use snapshot::{GlobalRow, InterfaceRow, LocalRow, Overview};

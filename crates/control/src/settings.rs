@@ -1,0 +1,79 @@
+//! What the engine can be told. Defaults are those of `batman-adv` (02-batman-iv.md section 1).
+
+use core::time::Duration;
+
+/// Settings of the whole mesh interface. All can change at run time.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Settings {
+    /// Time between own OGMs; 40 ms to 2^31-1 ms, clamped by [`Self::clamp`].
+    pub orig_interval: Duration,
+    /// What each forwarded OGM loses: TQ · (255 - penalty) / 255.
+    pub hop_penalty: u8,
+    /// Collect OGMs for up to 100 ms before sending.
+    pub aggregation: bool,
+    /// Cut packets above a link's MTU into fragments.
+    pub fragmentation: bool,
+    /// Bounds of the tables.
+    pub limits: Limits,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            orig_interval: Duration::from_millis(1000),
+            hop_penalty: 30,
+            aggregation: true,
+            fragmentation: true,
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl Settings {
+    /// Shortest OGM interval.
+    pub const ORIG_INTERVAL_MIN: Duration = Duration::from_millis(40);
+    /// Longest OGM interval.
+    pub const ORIG_INTERVAL_MAX: Duration = Duration::from_millis(0x7fff_ffff);
+
+    /// With every value inside its range.
+    #[must_use]
+    pub fn clamp(mut self) -> Self {
+        self.orig_interval =
+            self.orig_interval.clamp(Self::ORIG_INTERVAL_MIN, Self::ORIG_INTERVAL_MAX);
+        self
+    }
+}
+
+/// How much a stranger can make us remember. A neighbour can make us forget, never grow without end.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Limits {
+    /// Originators known at once (IV-H2). Each hard interface of each node is one. At the limit new ones are ignored.
+    pub originators: usize,
+    /// Possible next hops remembered per originator (IV-H3).
+    pub candidates: usize,
+    /// Clients of all other nodes together (TT-67).
+    pub global_clients: usize,
+    /// Clients learned from payload, of all nodes together (TT-105).
+    pub temporary_clients: usize,
+    /// Clients of ours; the size of a full-table response is a second, often lower limit (TT-35).
+    pub local_clients: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            originators: 4096,
+            candidates: 64,
+            global_clients: 131_072,
+            temporary_clients: 8192,
+            local_clients: 16_384,
+        }
+    }
+}
+
+/// Settings of one hard interface.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct IfaceSettings {
+    /// Additional penalty on what arrives here: TQ · (255 - penalty) / 255 (IV-63).
+    pub hop_penalty: u8,
+}

@@ -1,0 +1,189 @@
+//! What originators say about clients: announcements (section 9.2), withdrawals (9.3), and lists of both (TT-77).
+
+use super::TranslationTable;
+use super::announcements::Announcement;
+use super::limits::{CLIENTS_PER_ORIGINATOR, OVERSIZE_PAUSE, TEMPORARY_SHARE};
+use crate::Context;
+use noctule_wire::tvlv::translation_table::{Change, ClientFlags};
+use noctule_wire::{Client, Discard, Mac, Ttvn};
+
+/// Why an announcement was not taken.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Refused {
+    /// One entry more than a bound allows (TT-67).
+    Limit,
+    /// Payload does not move a client that is announced or ours (TT-103).
+    Known,
+}
+
+/// Whether a change record may be about this client at all (TT-13, TT-66).
+pub(super) const fn is_announceable(client: Client) -> bool {
+    client.vid.is_valid() && !client.mac.is_zero() && !matches!(client.mac, Mac::BROADCAST)
+}
+
+impl TranslationTable {
+    /// One originator announces one client (TT-62). Its books must be open.
+    pub(super) fn announce(
+        &mut self,
+        ctx: &mut Context<'_>,
+        client: Client,
+        flags: ClientFlags,
+        originator: Mac,
+        ttvn: Ttvn,
+    ) -> Result<(), Refused> {
+        let temporary = flags.contains(ClientFlags::TEMP);
+        let unicast = !client.mac.is_group();
+        if temporary && self.local.get(client).is_some_and(|e| !e.flags.contains(ClientFlags::NEW))
+        {
+            return Err(Refused::Known);
+        }
+        // A multicast listener neither roams nor is it learned from payload: those marks are not for it.
+        let marks = ClientFlags::ROAM.or(ClientFlags::TEMP);
+        let marks = if unicast { flags.and(marks) } else { ClientFlags::NONE };
+        let mut list_again = true;
+        match self.global.get(client).map(|entry| entry.flags) {
+            None => {
+                self.make_room(ctx, originator, temporary)?;
+                self.global.create(ctx.now, client, marks);
+            }
+            Some(known) if temporary => {
+                if !known.contains(ClientFlags::TEMP) {
+                    return Err(Refused::Known);
+                }
+                if self.global.is_listed(client, originator) {
+                    list_again = false;
+                } else {
+                    self.global.unlist_all(client);
+                }
+            }
+            Some(known) => {
+                if !self.global.is_listed(client, originator) {
+                    self.make_room(ctx, originator, false)?;
+                }
+                if known.contains(ClientFlags::TEMP) {
+                    self.global.unlist_all(client);
+                    self.global.clear_temporary(client);
+                }
+                if known.or(marks).contains(ClientFlags::ROAM) {
+                    self.global.unlist_all(client);
+                    self.global.set_roam(client, None);
+                }
+            }
+        }
+        if list_again {
+            let sync = flags.and(ClientFlags::SYNC).wire();
+            self.global.list(client, Announcement { originator, ttvn, sync });
+        }
+        if unicast {
+            self.retract_local(client, flags.contains(ClientFlags::ROAM));
+            if !flags.contains(ClientFlags::ROAM) {
+                self.global.set_roam(client, None);
+            }
+        }
+        Ok(())
+    }
+
+    /// TT-62 step 7: what another node announces is no client of ours any more (TT-65), unless it never ages (TT-27).
+    fn retract_local(&mut self, client: Client, roamed: bool) {
+        let ours = self.local.get(client);
+        if ours.is_some_and(|entry| !entry.flags.contains(ClientFlags::NOPURGE))
+            && let Some(flags) = self.local.remove(client, roamed)
+        {
+            self.global.add_flags(client, flags.and(ClientFlags::WIFI));
+        }
+    }
+
+    /// Whether there is room for one more in a list; for a temporary entry, the oldest ones make it (TT-67, TT-105).
+    fn make_room(
+        &mut self,
+        ctx: &Context<'_>,
+        originator: Mac,
+        temporary: bool,
+    ) -> Result<(), Refused> {
+        let limits = &ctx.settings.limits;
+        if temporary {
+            let max = limits.temporary_clients;
+            if max == 0 {
+                return Err(Refused::Limit);
+            }
+            let share = (max / TEMPORARY_SHARE).max(1);
+            let own = self.global.peer(originator).map_or(0, |peer| peer.temporary.len());
+            let oldest = if own >= share {
+                self.global.oldest_temporary(Some(originator))
+            } else if self.global.temporary_len() >= max {
+                self.global.oldest_temporary(None)
+            } else {
+                None
+            };
+            if let Some(oldest) = oldest {
+                self.global.forget(oldest);
+            }
+        } else {
+            let announced = |peer: &super::peer::Peer| peer.clients.len() - peer.temporary.len();
+            if self.global.peer(originator).map_or(0, announced) >= CLIENTS_PER_ORIGINATOR {
+                return Err(Refused::Limit);
+            }
+        }
+        if self.global.listings() < limits.global_clients { Ok(()) } else { Err(Refused::Limit) }
+    }
+
+    /// An originator withdraws a client (section 9.3).
+    pub(super) fn withdraw(
+        &mut self,
+        ctx: &Context<'_>,
+        client: Client,
+        roamed: bool,
+        originator: Mac,
+    ) {
+        let Some(entry) = self.global.get(client) else { return };
+        let others =
+            entry.announcements.as_slice().iter().any(|said| said.originator != originator);
+        if roamed && self.local.get(client).is_some() {
+            self.global.forget(client);
+        } else if roamed && !others {
+            self.global.set_roam(client, Some(ctx.now));
+        } else {
+            self.global.unlist(client, originator);
+            self.global.forget_if_unlisted(client);
+        }
+    }
+
+    /// Applies change records in order, as version `ttvn` of the originator's table (TT-77). Its stored CRCs are
+    /// recomputed (TT-79).
+    pub(super) fn apply(
+        &mut self,
+        ctx: &mut Context<'_>,
+        originator: Mac,
+        ttvn: Ttvn,
+        changes: impl Iterator<Item = Change>,
+    ) {
+        let mut outcome = Ok(());
+        for change in changes {
+            if !is_announceable(change.client) {
+                ctx.discard(Discard::Malformed);
+                continue;
+            }
+            if change.flags.contains(ClientFlags::DEL) {
+                let roamed = change.flags.contains(ClientFlags::ROAM);
+                self.withdraw(ctx, change.client, roamed, originator);
+            } else {
+                outcome = self.announce(ctx, change.client, change.flags, originator, ttvn);
+                if outcome.is_err() {
+                    break;
+                }
+            }
+        }
+        let Some(peer) = self.global.peer_mut(originator) else { return };
+        peer.ttvn = ttvn;
+        if outcome.is_ok() {
+            peer.initialized = true;
+        } else {
+            ctx.discard(Discard::TableFull);
+            peer.initialized = false;
+            peer.held_until = ctx.now + OVERSIZE_PAUSE;
+        }
+        peer.recompute();
+        #[cfg(debug_assertions)]
+        self.global.check(originator);
+    }
+}

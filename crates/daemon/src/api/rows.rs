@@ -1,0 +1,210 @@
+//! The rows of the tables, with the keys of `batctl`'s JSON in the order of their attribute numbers (MGMT-31). What
+//! `batctl` prints as a flag is `true` or absent.
+
+use super::Address;
+use noctule_wire::Vid;
+use noctule_wire::tvlv::translation_table::ClientFlags;
+use serde::{Deserialize, Serialize};
+
+fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
+/// The mesh interface and its settings: `batctl mesh_json`, as far as this node has what it names.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Mesh {
+    /// Version of this program.
+    pub version: String,
+    /// Routing algorithm.
+    pub algo_name: String,
+    /// Index of the mesh interface.
+    pub mesh_ifindex: u32,
+    /// Its name.
+    pub mesh_ifname: String,
+    /// Its MAC address.
+    pub mesh_address: Address,
+    /// Index of the primary interface; this and the next two only while it is active.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hard_ifindex: Option<u32>,
+    /// Name of the primary interface.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hard_ifname: Option<String>,
+    /// Its MAC address: the originator address of this node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hard_address: Option<Address>,
+    /// Version of our client table.
+    pub tt_ttvn: u8,
+    /// Whether OGMs are collected before sending.
+    pub aggregated_ogms_enabled: bool,
+    /// Whether packets above a link's MTU are cut into fragments.
+    pub fragmentation_enabled: bool,
+    /// What each forwarded OGM loses, of 255.
+    pub hop_penalty: u8,
+    /// Time between own OGMs, milliseconds.
+    pub orig_interval: u64,
+}
+
+/// The node as a whole, as `noctule status` shows it.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Status {
+    /// Process id of the daemon.
+    pub pid: u32,
+    /// Time since its start, milliseconds.
+    pub uptime_msecs: u64,
+    /// Resident memory, bytes; left out where the system does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
+    /// MTU of the mesh interface, bytes.
+    pub mesh_mtu: u32,
+    /// The originator address, also while the primary interface is down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub orig_address: Option<Address>,
+    /// Originators known.
+    pub originators: usize,
+    /// Neighbours heard directly.
+    pub neighbors: usize,
+    /// Clients of ours, the mesh interface's own address included.
+    pub local_clients: usize,
+    /// Clients of others.
+    pub global_clients: usize,
+    /// The hard interfaces.
+    pub interfaces: Vec<HardInterface>,
+}
+
+/// A hard interface: `batctl hardifs_json`.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct HardInterface {
+    /// Index of the mesh interface.
+    pub mesh_ifindex: u32,
+    /// Its name.
+    pub mesh_ifname: String,
+    /// Index of the hard interface; left out while it does not exist.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hard_ifindex: Option<u32>,
+    /// Its name.
+    pub hard_ifname: String,
+    /// Its MAC address; left out while it does not exist.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hard_address: Option<Address>,
+    /// Whether it is used.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub active: bool,
+    /// Its own hop penalty.
+    pub hop_penalty: u8,
+}
+
+/// A possible next hop towards an originator: `batctl originators_json`.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Originator {
+    /// Index of the interface it leads over.
+    pub hard_ifindex: u32,
+    /// Its name.
+    pub hard_ifname: String,
+    /// Towards whom.
+    pub orig_address: Address,
+    /// Whether this neighbour is the next hop.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub best: bool,
+    /// How long ago the originator was heard of, milliseconds.
+    pub last_seen_msecs: u64,
+    /// The neighbour.
+    pub neigh_address: Address,
+    /// Average quality by this neighbour, 0 to 255.
+    pub tq: u8,
+}
+
+/// A neighbour: `batctl neighbors_json`.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Neighbor {
+    /// Index of our interface on that link.
+    pub hard_ifindex: u32,
+    /// Its name.
+    pub hard_ifname: String,
+    /// How long ago the neighbour was heard directly, milliseconds.
+    pub last_seen_msecs: u64,
+    /// The neighbour's interface.
+    pub neigh_address: Address,
+}
+
+/// A client of ours: `batctl transtable_local_json`.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct LocalClient {
+    /// Who.
+    pub tt_address: Address,
+    /// CRC of its VLAN.
+    pub tt_crc32: u32,
+    /// Its VLAN, -1 for untagged (MGMT-06).
+    pub tt_vid: i16,
+    /// Flags.
+    pub tt_flags: ClientFlagsRow,
+    /// How long ago it last sent something, milliseconds; left out for clients that never age.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_seen_msecs: Option<u64>,
+}
+
+/// A client of another node, as one originator announces it: `batctl transtable_global_json`.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct GlobalClient {
+    /// The originator.
+    pub orig_address: Address,
+    /// Who.
+    pub tt_address: Address,
+    /// Version of the originator's table when it announced this.
+    pub tt_ttvn: u8,
+    /// Last version of its table that we have seen.
+    pub tt_last_ttvn: u8,
+    /// CRC of the originator's VLAN.
+    pub tt_crc32: u32,
+    /// Its VLAN, -1 for untagged (MGMT-06).
+    pub tt_vid: i16,
+    /// Flags.
+    pub tt_flags: ClientFlagsRow,
+    /// Whether frames to the client go to this originator.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub best: bool,
+}
+
+/// The flags of a client, one by one and as a number (MGMT-31, "Nested objects").
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct ClientFlagsRow {
+    /// Bit 0.
+    pub del: bool,
+    /// Bit 1: the client moved to another node.
+    pub roam: bool,
+    /// Bit 4: it is on Wi-Fi.
+    pub wifi: bool,
+    /// Bit 5: it is isolated.
+    pub isolated: bool,
+    /// Bit 8: it never ages.
+    pub nopurge: bool,
+    /// Bit 9: not announced yet.
+    pub new: bool,
+    /// Bit 10: about to be removed.
+    pub pending: bool,
+    /// Bit 11: learned from payload, not announced yet.
+    pub temp: bool,
+    /// All of them.
+    pub raw: u16,
+}
+
+impl From<ClientFlags> for ClientFlagsRow {
+    fn from(flags: ClientFlags) -> Self {
+        Self {
+            del: flags.contains(ClientFlags::DEL),
+            roam: flags.contains(ClientFlags::ROAM),
+            wifi: flags.contains(ClientFlags::WIFI),
+            isolated: flags.contains(ClientFlags::ISOLATED),
+            nopurge: flags.contains(ClientFlags::NOPURGE),
+            new: flags.contains(ClientFlags::NEW),
+            pending: flags.contains(ClientFlags::PENDING),
+            temp: flags.contains(ClientFlags::TEMP),
+            raw: flags.0,
+        }
+    }
+}
+
+/// A VLAN as tables print it (MGMT-06).
+pub(crate) fn vid_number(vid: Vid) -> i16 {
+    // An id has 12 bits.
+    vid.id().map_or(-1, |id| id as i16)
+}

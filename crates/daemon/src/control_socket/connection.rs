@@ -1,0 +1,137 @@
+//! One connection of a tool: a line in, a line out, until either side has had enough.
+
+use super::{Asked, Question, Service, Slot, Table};
+use crate::api::{
+    PROBE_TIMEOUT_MS_MAX, Pairs, Probe, REQUEST_LEN_MAX, Reply, ReplyLine, Request, RequestLine,
+    Statistics,
+};
+use crate::entropy;
+use crossbeam_channel::{Receiver, bounded};
+use noctule_fib::Counter;
+use noctule_wire::Discard;
+use std::io::{BufRead, BufReader, BufWriter, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+/// How long the engine thread may take for a table. It takes milliseconds.
+const TABLE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longer than any answer of the kernel takes; a probe's own time-out is what the tool asked for.
+const BUFFER_LEN: usize = 8 * 1024;
+
+pub(super) struct Connection {
+    stream: UnixStream,
+    service: Service,
+    /// Names this connection in echo requests: no other that is open has the same (ICMP-17).
+    uid: u8,
+    _slot: Slot,
+}
+
+impl Connection {
+    pub(super) fn new(stream: UnixStream, service: Service, slot: Slot) -> Self {
+        let chance = entropy::bytes::<1>().map_or(0, |[byte]| byte);
+        // The lower bits tell connections of this daemon apart, the others a tool from its predecessor in the same place.
+        let uid = (chance << 3) | slot.number;
+        Self { stream, service, uid, _slot: slot }
+    }
+
+    pub(super) fn run(self) {
+        let Ok(reading) = self.stream.try_clone() else { return };
+        let mut lines = BufReader::with_capacity(REQUEST_LEN_MAX, reading);
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            // One byte more than allowed tells a line that is too long from one that just fits.
+            let limit = REQUEST_LEN_MAX as u64 + 1;
+            match lines.by_ref().take(limit).read_until(b'\n', &mut line) {
+                Ok(0) | Err(_) => return,
+                Ok(_) => {}
+            }
+            if line.len() > REQUEST_LEN_MAX {
+                let sentence = format!("a request has at most {REQUEST_LEN_MAX} bytes");
+                let _ = self.write(&ReplyLine::new(Reply::Error(sentence)));
+                return;
+            }
+            let whole = line.ends_with(b"\n");
+            if line.trim_ascii().is_empty() {
+                if whole { continue } else { return }
+            }
+            let reply = match RequestLine::parse(&line) {
+                Ok(RequestLine { request, .. }) => self.answer(request),
+                Err(sentence) => ReplyLine::new(Reply::Error(sentence)),
+            };
+            if self.write(&reply).is_err() || !whole {
+                return;
+            }
+        }
+    }
+
+    fn write(&self, reply: &ReplyLine) -> std::io::Result<()> {
+        let mut out = BufWriter::with_capacity(BUFFER_LEN, &self.stream);
+        serde_json::to_writer(&mut out, reply)?;
+        out.write_all(b"\n")?;
+        out.flush()
+    }
+
+    fn answer(&self, request: Request) -> ReplyLine {
+        let table = match request {
+            Request::Statistics => return ReplyLine::new(Reply::Statistics(self.statistics())),
+            Request::Probe(probe) => return self.probe(probe),
+            Request::Status => Table::Status,
+            Request::Originators { interface } => Table::Originators { interface },
+            Request::Neighbors => Table::Neighbors,
+            Request::Translocal => Table::Translocal,
+            Request::Transglobal => Table::Transglobal,
+            Request::Interfaces => Table::Interfaces,
+        };
+        match self.ask(Question::Table(table)) {
+            Ok(answer) => answer
+                .recv_timeout(TABLE_TIMEOUT)
+                .unwrap_or_else(|_| error("the daemon does not answer")),
+            Err(sentence) => error(sentence),
+        }
+    }
+
+    fn probe(&self, probe: Probe) -> ReplyLine {
+        if probe.ttl == 0 {
+            return error("ttl must be 1 to 255");
+        }
+        if !(1..=PROBE_TIMEOUT_MS_MAX).contains(&probe.timeout_ms) {
+            return error(&format!("timeout_ms must be 1 to {PROBE_TIMEOUT_MS_MAX}"));
+        }
+        if !probe.destination.0.is_station() {
+            return error("destination must be the address of one station");
+        }
+        match self.ask(Question::Probe { uid: self.uid, probe }) {
+            Ok(answer) => answer
+                .recv_timeout(Duration::from_millis(probe.timeout_ms.into()))
+                .unwrap_or_else(|_| ReplyLine::new(Reply::Probe(None))),
+            Err(sentence) => error(sentence),
+        }
+    }
+
+    fn ask(&self, question: Question) -> Result<Receiver<ReplyLine>, &'static str> {
+        let (answer, answered) = bounded(1);
+        self.service.ask(Asked { question, answer })?;
+        Ok(answered)
+    }
+
+    fn statistics(&self) -> Statistics {
+        let counters = &self.service.counters;
+        let counted = |counter: &Counter| {
+            let sum = counters.iter().map(|thread| thread.get(*counter)).sum();
+            (counter.name().to_owned(), sum)
+        };
+        let dropped = |reason: &Discard| {
+            let sum = counters.iter().map(|thread| thread.discarded(*reason)).sum();
+            (reason.name().to_owned(), sum)
+        };
+        Statistics {
+            counters: Pairs(Counter::ALL.iter().map(counted).collect()),
+            drops: Pairs(Discard::ALL.iter().map(dropped).collect()),
+        }
+    }
+}
+
+fn error(sentence: &str) -> ReplyLine {
+    ReplyLine::new(Reply::Error(sentence.to_owned()))
+}

@@ -1,0 +1,198 @@
+//! The server with a stand-in for the engine thread, and tools that behave badly.
+
+use super::*;
+use crate::api::{Reply, Request, RequestLine, Statistics};
+use crossbeam_channel::bounded;
+use noctule_fib::Counter;
+use noctule_wire::Discard;
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::sync::atomic::AtomicU32;
+
+struct Server {
+    path: PathBuf,
+    acceptor: Option<Acceptor>,
+    engine: Option<JoinHandle<()>>,
+    counters: Arc<Counters>,
+}
+
+impl Server {
+    /// Answers every table with an empty neighbour table, and no probe at all.
+    fn start() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("noctule-control-{}-{}.sock", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        let listener = UnixListener::bind(&path).unwrap();
+        let (questions, asked) = bounded::<Asked>(QUESTIONS_MAX);
+        let counters = Arc::new(Counters::default());
+        let service = Service {
+            questions,
+            engine: Wake::new().unwrap(),
+            counters: vec![Arc::clone(&counters), Arc::new(Counters::default())],
+        };
+        let acceptor = Acceptor::start(listener, service).unwrap();
+        let engine = thread::spawn(move || {
+            let mut probes = Vec::new();
+            for Asked { question, answer } in asked {
+                match question {
+                    Question::Table(_) => drop(answer.send(ReplyLine::new(Reply::Neighbors(Vec::new())))),
+                    Question::Probe { .. } => probes.push(answer),
+                }
+            }
+        });
+        Self { path, acceptor: Some(acceptor), engine: Some(engine), counters }
+    }
+
+    fn connect(&self) -> UnixStream {
+        let stream = UnixStream::connect(&self.path).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.acceptor.take());
+        std::fs::remove_file(&self.path).unwrap();
+        // Ends when the last connection has.
+        if !thread::panicking() {
+            self.engine.take().unwrap().join().unwrap();
+        }
+    }
+}
+
+fn read_line(stream: &UnixStream) -> Option<ReplyLine> {
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).ok()?;
+    (!line.is_empty()).then(|| serde_json::from_str(&line).unwrap_or_else(|error| panic!("{line:?}: {error}")))
+}
+
+fn ask(stream: &UnixStream, line: &[u8]) -> Reply {
+    let mut stream = stream;
+    stream.write_all(line).unwrap();
+    let reply = read_line(stream).expect("an answer");
+    assert_eq!(reply.noctule, 1);
+    reply.reply
+}
+
+fn request(request: Request) -> Vec<u8> {
+    let mut line = serde_json::to_vec(&RequestLine::new(request)).unwrap();
+    line.push(b'\n');
+    line
+}
+
+#[test]
+fn one_connection_serves_request_after_request() {
+    let server = Server::start();
+    let stream = server.connect();
+    assert_eq!(ask(&stream, &request(Request::Neighbors)), Reply::Neighbors(Vec::new()));
+    assert!(matches!(ask(&stream, b"nonsense\n"), Reply::Error(_)), "a bad line is answered");
+    assert_eq!(ask(&stream, b"\n{\"noctule\":1,\"request\":\"neighbors\"}\n"), Reply::Neighbors(Vec::new()));
+}
+
+/// FWD-140, MGMT-36: all counters in their order, all reasons, zeros too, summed over the threads.
+#[test]
+fn mgmt_36_statistics_are_complete_and_in_order() {
+    let server = Server::start();
+    server.counters.add(Counter::Forward, 5);
+    server.counters.discard(Discard::Truncated);
+    let Reply::Statistics(Statistics { counters, drops }) =
+        ask(&server.connect(), &request(Request::Statistics))
+    else {
+        panic!("statistics");
+    };
+    let names: Vec<&str> = counters.0.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, Counter::ALL.iter().map(|counter| counter.name()).collect::<Vec<_>>());
+    assert_eq!(&names[..8], ["tx", "tx_bytes", "tx_dropped", "rx", "rx_bytes", "forward", "forward_bytes", "mgmt_tx"]);
+    assert!(counters.0.contains(&("forward".into(), 5)));
+    assert_eq!(drops.0.len(), Discard::COUNT);
+    assert!(drops.0.contains(&("truncated".into(), 1)) && drops.0.contains(&("version".into(), 0)));
+}
+
+#[test]
+fn a_line_without_end_is_cut_off() {
+    let server = Server::start();
+    let stream = server.connect();
+    let reply = ask(&stream, &[b'['; crate::api::REQUEST_LEN_MAX + 1]);
+    assert_eq!(reply, Reply::Error("a request has at most 4096 bytes".into()));
+    assert!(read_line(&stream).is_none(), "and the connection is closed");
+    let mut exactly = request(Request::Neighbors);
+    exactly.pop();
+    exactly.resize(crate::api::REQUEST_LEN_MAX - 1, b' ');
+    exactly.push(b'\n');
+    assert_eq!(ask(&server.connect(), &exactly), Reply::Neighbors(Vec::new()), "the longest that fits");
+}
+
+#[test]
+fn a_probe_without_answer_ends_with_its_time_out() {
+    let server = Server::start();
+    let stream = server.connect();
+    let probe = |ttl: u8, timeout_ms: u32, destination: &str| {
+        format!("{{\"noctule\":1,\"request\":\"probe\",\"destination\":\"{destination}\",\"seqno\":1,\"ttl\":{ttl},\"timeout_ms\":{timeout_ms}}}\n")
+    };
+    let station = "02:00:00:00:00:01";
+    assert_eq!(ask(&stream, probe(50, 1, station).as_bytes()), Reply::Probe(None));
+    for (bad, part) in [
+        (probe(0, 1, station), "ttl"),
+        (probe(50, 0, station), "timeout_ms"),
+        (probe(50, 60_001, station), "timeout_ms"),
+        (probe(50, 1, "ff:ff:ff:ff:ff:ff"), "destination"),
+    ] {
+        let Reply::Error(sentence) = ask(&stream, bad.as_bytes()) else { panic!("{bad} is refused") };
+        assert!(sentence.contains(part), "{sentence}");
+    }
+}
+
+#[test]
+fn one_tool_too_many_is_sent_away_and_a_place_becomes_free_again() {
+    let server = Server::start();
+    let mut stuck: Vec<UnixStream> = (0..CONNECTIONS_MAX)
+        .map(|_| {
+            let stream = server.connect();
+            // An answer shows that the connection has its place.
+            ask(&stream, &request(Request::Neighbors));
+            stream
+        })
+        .collect();
+    let refused = read_line(&server.connect()).expect("a sentence").reply;
+    assert_eq!(refused, Reply::Error("too many tools are connected: try again later".into()));
+    drop(stuck.pop());
+    // The place is free as soon as the server has noticed.
+    loop {
+        let stream = server.connect();
+        (&stream).write_all(&request(Request::Neighbors)).ok();
+        match read_line(&stream).map(|line| line.reply) {
+            Some(Reply::Neighbors(_)) => break,
+            _ => thread::yield_now(),
+        }
+    }
+}
+
+/// MGMT-41: whatever is sent, the server answers the next one.
+#[test]
+fn mgmt_41_garbage_hurts_nobody_else() {
+    let server = Server::start();
+    let mut state = 0x1234_5678_u32;
+    for round in 0..200 {
+        let stream = server.connect();
+        let len = 1 + round * 31 % 6000;
+        let bytes: Vec<u8> = (0..len)
+            .map(|_| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                // Mostly what JSON is made of, so that the parser is reached.
+                *b"{}[]\",:0123456789noctulerequestprobe\n\\\x00\xff".get((state >> 24) as usize % 41).unwrap_or(&b'x')
+            })
+            .collect();
+        let _ = (&stream).write_all(&bytes);
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+        drop(stream);
+    }
+    loop {
+        let stream = server.connect();
+        (&stream).write_all(&request(Request::Neighbors)).ok();
+        if let Some(Reply::Neighbors(_)) = read_line(&stream).map(|line| line.reply) {
+            break;
+        }
+        thread::yield_now();
+    }
+}

@@ -1,0 +1,376 @@
+//! Settings, in two types: [`Written`] is what somebody typed or put into a file, [`Config`] what a node can run on. Only
+//! [`Config::new`] leads from one to the other.
+//!
+//! Names, units and defaults are those of `batman-adv` (MGMT section 2), as far as this node has the setting. What stands
+//! on the command line goes before what stands in the file.
+
+mod file;
+mod nearest;
+
+pub use file::read_file;
+pub use nearest::nearest;
+
+use noctule_control as control;
+use noctule_wire::Mac;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Name of the mesh interface where none is given.
+pub const MESH_DEFAULT: &str = "bat0";
+
+/// What was written, on the command line or in a file. Nothing is checked yet but the types.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct Written {
+    /// Name of the mesh interface.
+    pub mesh: Option<String>,
+    /// Its MAC address.
+    pub mesh_mac: Option<String>,
+    /// Its MTU, bytes.
+    pub mtu: Option<i64>,
+    /// Path of the control socket.
+    pub socket: Option<PathBuf>,
+    /// Most talkative level that is logged.
+    pub log: Option<String>,
+    /// Whether to start although a hard interface does not exist yet.
+    pub wait: Option<bool>,
+    /// Time between own OGMs, milliseconds.
+    pub orig_interval: Option<i64>,
+    /// What each forwarded OGM loses, of 255.
+    pub hop_penalty: Option<i64>,
+    /// Whether OGMs are collected before sending.
+    pub aggregation: Option<bool>,
+    /// Whether packets above a link's MTU are cut into fragments.
+    pub fragmentation: Option<bool>,
+    /// Frames that each interface's receive ring holds.
+    pub rx_frames: Option<i64>,
+    /// Frames that each interface can send at once.
+    pub tx_frames: Option<i64>,
+    /// The hard interfaces, in order of their attachment.
+    #[serde(rename = "interface")]
+    pub interfaces: Vec<WrittenInterface>,
+}
+
+/// One hard interface as written.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct WrittenInterface {
+    /// Its name.
+    pub name: String,
+    /// Additional penalty on what arrives here, of 255.
+    #[serde(default)]
+    pub hop_penalty: Option<i64>,
+}
+
+/// Names of the settings in a file, as [`Written`] has them.
+const KEYS: &[&str] = &[
+    "mesh",
+    "mesh_mac",
+    "mtu",
+    "socket",
+    "log",
+    "wait",
+    "orig_interval",
+    "hop_penalty",
+    "aggregation",
+    "fragmentation",
+    "rx_frames",
+    "tx_frames",
+    "interface",
+];
+/// Names of the settings of an `[[interface]]`.
+const INTERFACE_KEYS: &[&str] = &["name", "hop_penalty"];
+
+/// A setting that a node cannot run on.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{key} = {value}: {problem}")]
+pub struct BadSetting {
+    /// Which, as a file names it.
+    pub key: &'static str,
+    /// What was written.
+    pub value: String,
+    /// What is wrong with it, and what would be right.
+    pub problem: String,
+    /// Which of the interfaces, if it belongs to one.
+    pub interface: Option<usize>,
+}
+
+impl BadSetting {
+    fn new(key: &'static str, value: impl ToString, problem: impl ToString) -> Self {
+        Self { key, value: value.to_string(), problem: problem.to_string(), interface: None }
+    }
+
+    /// The sentence for somebody who used the command line, where the same names have other clothes.
+    pub fn on_command_line(&self) -> String {
+        format!("--{} {}: {}", self.key.replace('_', "-"), self.value, self.problem)
+    }
+}
+
+/// What can be logged at most.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub enum LogLevel {
+    /// What may wake somebody, failures.
+    Error,
+    /// What may wake somebody.
+    Warn,
+    /// What an operator would tell a colleague.
+    #[default]
+    Info,
+    /// Every change of state.
+    Debug,
+    /// Single packets.
+    Trace,
+}
+
+impl LogLevel {
+    const NAMES: [(&'static str, Self); 5] = [
+        ("error", Self::Error),
+        ("warn", Self::Warn),
+        ("info", Self::Info),
+        ("debug", Self::Debug),
+        ("trace", Self::Trace),
+    ];
+}
+
+/// What a node runs on.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Config {
+    /// Name of the mesh interface.
+    pub mesh: String,
+    /// Its MAC address; `None`: made from the first hard interface's.
+    pub mesh_mac: Option<Mac>,
+    /// Its MTU in bytes, 68 to 65503; `None`: 1500, or what the links allow if that is less (FWD-17).
+    pub mtu: Option<u32>,
+    /// Path of the control socket.
+    pub socket: PathBuf,
+    /// What is logged at most.
+    pub log: LogLevel,
+    /// Whether to start although a hard interface does not exist yet.
+    pub wait: bool,
+    /// What the engine runs on.
+    pub engine: control::Settings,
+    /// Frames that each interface's receive ring holds.
+    pub rx_frames: u32,
+    /// Frames that each interface can send at once.
+    pub tx_frames: u32,
+    /// The hard interfaces, one at least, each once.
+    pub interfaces: Vec<InterfaceConfig>,
+}
+
+/// One hard interface.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct InterfaceConfig {
+    /// Its name.
+    pub name: String,
+    /// What the engine knows of it.
+    pub engine: control::IfaceSettings,
+}
+
+/// Why no [`Config`] could be made.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum ConfigError {
+    /// One value is wrong.
+    #[error("{}", .0.on_command_line())]
+    Bad(BadSetting),
+    /// No hard interface.
+    #[error("no hard interface is given: name at least one, like --interface wlan0")]
+    NoInterface,
+    /// One is named twice.
+    #[error("{0}: the interface is given twice: name it once")]
+    Twice(String),
+    /// More than there are places for.
+    #[error("{0} hard interfaces are given: {max} is the most a mesh can have", max = noctule_fib::IFACES_MAX)]
+    TooMany(usize),
+    /// A mesh interface cannot be its own hard interface.
+    #[error("{0}: the mesh interface cannot be one of its own hard interfaces: give it another name with --mesh")]
+    MeshItself(String),
+}
+
+impl Written {
+    /// What stands here, or else what stands in `file`. If interfaces are named here, they are the ones to use; their
+    /// own settings may still come from the file.
+    #[must_use]
+    pub fn or(self, file: Self) -> Self {
+        let mut from_file: BTreeMap<_, _> =
+            file.interfaces.iter().map(|interface| (interface.name.clone(), interface.clone())).collect();
+        let interfaces = if self.interfaces.is_empty() {
+            file.interfaces
+        } else {
+            let merge = |interface: WrittenInterface| {
+                let filed = from_file.remove(&interface.name).and_then(|filed| filed.hop_penalty);
+                WrittenInterface { hop_penalty: interface.hop_penalty.or(filed), ..interface }
+            };
+            self.interfaces.into_iter().map(merge).collect()
+        };
+        Self {
+            mesh: self.mesh.or(file.mesh),
+            mesh_mac: self.mesh_mac.or(file.mesh_mac),
+            mtu: self.mtu.or(file.mtu),
+            socket: self.socket.or(file.socket),
+            log: self.log.or(file.log),
+            wait: self.wait.or(file.wait),
+            orig_interval: self.orig_interval.or(file.orig_interval),
+            hop_penalty: self.hop_penalty.or(file.hop_penalty),
+            aggregation: self.aggregation.or(file.aggregation),
+            fragmentation: self.fragmentation.or(file.fragmentation),
+            rx_frames: self.rx_frames.or(file.rx_frames),
+            tx_frames: self.tx_frames.or(file.tx_frames),
+            interfaces,
+        }
+    }
+
+    /// Checks every value by itself; what must hold between them is checked by [`Config::new`].
+    ///
+    /// # Errors
+    /// The first that is wrong.
+    pub fn check(&self) -> Result<(), BadSetting> {
+        self.values().map(drop)
+    }
+
+    /// Every value in its range. A new field stops the build here.
+    fn values(&self) -> Result<Config, BadSetting> {
+        let Self {
+            mesh,
+            mesh_mac,
+            mtu,
+            socket,
+            log,
+            wait,
+            orig_interval,
+            hop_penalty,
+            aggregation,
+            fragmentation,
+            rx_frames,
+            tx_frames,
+            interfaces,
+        } = self;
+        let mesh = mesh.as_deref().unwrap_or(MESH_DEFAULT);
+        let mesh = interface_name("mesh", mesh)?;
+        let engine = control::Settings::default();
+        let orig_interval_default = engine.orig_interval.as_millis() as i64;
+        let orig_interval = in_range(
+            "orig_interval",
+            orig_interval.unwrap_or(orig_interval_default),
+            control::Settings::ORIG_INTERVAL_MIN.as_millis() as i64,
+            control::Settings::ORIG_INTERVAL_MAX.as_millis() as i64,
+            "milliseconds",
+        )?;
+        let mut hard = Vec::new();
+        for (index, interface) in interfaces.iter().enumerate() {
+            let meant = interface
+                .meant()
+                .map_err(|bad| BadSetting { interface: Some(index), ..bad })?;
+            hard.push(meant);
+        }
+        Ok(Config {
+            socket: socket.clone().unwrap_or_else(|| default_socket(&mesh)),
+            mesh_mac: mesh_mac.as_deref().map(station_mac).transpose()?,
+            mtu: mtu.map(|mtu| in_range("mtu", mtu, 68, 65_503, "bytes")).transpose()?,
+            log: log.as_deref().map_or(Ok(LogLevel::default()), log_level)?,
+            wait: wait.unwrap_or(false),
+            engine: control::Settings {
+                orig_interval: Duration::from_millis(u64::from(orig_interval)),
+                hop_penalty: penalty(hop_penalty.unwrap_or(engine.hop_penalty.into()))?,
+                aggregation: aggregation.unwrap_or(engine.aggregation),
+                fragmentation: fragmentation.unwrap_or(engine.fragmentation),
+                limits: engine.limits,
+            },
+            rx_frames: in_range("rx_frames", rx_frames.unwrap_or(256), 16, 16_384, "frames")?,
+            tx_frames: in_range("tx_frames", tx_frames.unwrap_or(128), 16, 16_384, "frames")?,
+            interfaces: hard,
+            mesh,
+        })
+    }
+}
+
+impl WrittenInterface {
+    fn meant(&self) -> Result<InterfaceConfig, BadSetting> {
+        let Self { name, hop_penalty } = self;
+        Ok(InterfaceConfig {
+            name: interface_name("interface", name)?,
+            engine: control::IfaceSettings { hop_penalty: penalty(hop_penalty.unwrap_or(0))? },
+        })
+    }
+}
+
+impl Config {
+    /// What a node can run on, if that is what was written.
+    ///
+    /// # Errors
+    /// One sentence about the first thing that is wrong.
+    pub fn new(written: &Written) -> Result<Self, ConfigError> {
+        let config = written.values().map_err(ConfigError::Bad)?;
+        if config.interfaces.is_empty() {
+            return Err(ConfigError::NoInterface);
+        }
+        if config.interfaces.len() > noctule_fib::IFACES_MAX {
+            return Err(ConfigError::TooMany(config.interfaces.len()));
+        }
+        for (index, interface) in config.interfaces.iter().enumerate() {
+            if interface.name == config.mesh {
+                return Err(ConfigError::MeshItself(interface.name.clone()));
+            }
+            if config.interfaces[..index].iter().any(|other| other.name == interface.name) {
+                return Err(ConfigError::Twice(interface.name.clone()));
+            }
+        }
+        Ok(config)
+    }
+}
+
+/// Where the control socket of a mesh is if nobody says otherwise.
+pub fn default_socket(mesh: &str) -> PathBuf {
+    PathBuf::from(format!("/run/noctule/{mesh}.sock"))
+}
+
+fn in_range(
+    key: &'static str,
+    value: i64,
+    min: i64,
+    max: i64,
+    unit: &str,
+) -> Result<u32, BadSetting> {
+    u32::try_from(value)
+        .ok()
+        .filter(|_| (min..=max).contains(&value))
+        .ok_or_else(|| BadSetting::new(key, value, format!("must be {min} to {max} {unit}")))
+}
+
+fn penalty(value: i64) -> Result<u8, BadSetting> {
+    u8::try_from(value).map_err(|_| BadSetting::new("hop_penalty", value, "must be 0 to 255"))
+}
+
+/// What the kernel accepts as the name of an interface.
+fn interface_name(key: &'static str, name: &str) -> Result<String, BadSetting> {
+    const LEN_MAX: usize = 15;
+    let bad = |problem: &str| Err(BadSetting::new(key, format!("{name:?}"), problem));
+    if name.is_empty() || name.len() > LEN_MAX {
+        return bad("the name of an interface has 1 to 15 bytes");
+    }
+    if name == "." || name == ".." || name.contains(|c: char| "/:%".contains(c) || c.is_whitespace() || c.is_control()) {
+        return bad("an interface cannot have such a name");
+    }
+    Ok(name.to_owned())
+}
+
+fn station_mac(text: &str) -> Result<Mac, BadSetting> {
+    let bad = |problem: String| BadSetting::new("mesh_mac", text, problem);
+    let mac: Mac = text.parse().map_err(|error: noctule_wire::mac::BadMac| bad(error.to_string()))?;
+    if mac.is_station() {
+        Ok(mac)
+    } else {
+        Err(bad("not the address of one station: the first byte must be even, and not all can be zero".into()))
+    }
+}
+
+fn log_level(text: &str) -> Result<LogLevel, BadSetting> {
+    let found = LogLevel::NAMES.iter().find(|(name, _)| *name == text);
+    found.map(|(_, level)| *level).ok_or_else(|| {
+        BadSetting::new("log", text, "must be error, warn, info, debug or trace")
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,246 @@
+//! The data-plane worker: one thread that waits for frames on all hard interfaces and the mesh interface, hands each to
+//! the [`Pipeline`] and writes what comes of it.
+//!
+//! It owns the rings and never waits for anybody: control packets and hints go to the engine over bounded queues, and
+//! what finds no room is counted. Frames are taken and sent in batches; nothing is allocated for a frame.
+
+mod outlet;
+mod punt;
+
+pub(crate) use punt::{Punted, Punts};
+
+use crate::clock::{Clock, poll_timeout_ms};
+use crate::wake::Wake;
+use crossbeam_channel::{Receiver as Queue, Sender};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use noctule_dataplane::packet::{Receiver, Transmitter};
+use noctule_dataplane::tap::{FRAME_LEN_MAX, Tap, TapError};
+use noctule_dataplane::{Hint, Pipeline};
+use noctule_fib::{Counters, IFACES_MAX, Iface};
+use noctule_wire::{Discard, Instant};
+use outlet::WorkerOutlet;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Frames taken from one interface before the others have their turn. A batch shares one pinning of the tables and one
+/// system call for sending.
+const BATCH: usize = 64;
+/// How often the kernel is asked for frames that found no room in a ring, while there is traffic.
+const DROPS_EVERY: Duration = Duration::from_secs(1);
+
+/// What the engine thread tells the worker.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Use this data path for the interface; one that it had before is closed.
+    Attach { iface: Iface, receiver: Receiver, transmitter: Transmitter },
+    /// Stop using the interface.
+    Detach(Iface),
+    /// The interface's MTU changed, bytes.
+    Mtu { iface: Iface, mtu: u32 },
+    /// End the thread.
+    Stop,
+}
+
+/// What the worker's thread is made of.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) clock: Clock,
+    pub(crate) pipeline: Pipeline,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) tap: Arc<Tap>,
+    pub(crate) commands: Queue<Command>,
+    /// Wakes this thread.
+    pub(crate) wake: Wake,
+    /// Wakes the engine thread.
+    pub(crate) engine: Wake,
+    pub(crate) punts: Punts,
+    pub(crate) hints: Sender<Hint>,
+    /// Tells the engine thread that the mesh interface was deleted.
+    pub(crate) tap_gone: Sender<()>,
+}
+
+/// One hard interface's receiving side.
+#[derive(Debug)]
+struct Port {
+    receiver: Receiver,
+    /// Dropped frames that are in the worker's counters already.
+    accounted: [u64; 4],
+}
+
+pub(crate) struct Worker {
+    clock: Clock,
+    pipeline: Pipeline,
+    counters: Arc<Counters>,
+    ports: [Option<Port>; IFACES_MAX],
+    outlet: WorkerOutlet,
+    tap: Arc<Tap>,
+    tap_alive: bool,
+    /// What the host sends is read into this.
+    buffer: Vec<u8>,
+    commands: Queue<Command>,
+    wake: Wake,
+    engine: Wake,
+    tap_gone: Sender<()>,
+    next_drops: Instant,
+}
+
+impl Worker {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts { clock, pipeline, counters, tap, commands, wake, engine, punts, hints, tap_gone } =
+            parts;
+        let outlet = WorkerOutlet::new(Arc::clone(&tap), Arc::clone(&counters), punts, hints, engine.clone());
+        Self {
+            clock,
+            pipeline,
+            counters,
+            ports: [const { None }; IFACES_MAX],
+            outlet,
+            tap,
+            tap_alive: true,
+            buffer: vec![0; FRAME_LEN_MAX],
+            commands,
+            wake,
+            engine,
+            tap_gone,
+            next_drops: Instant::ZERO,
+        }
+    }
+
+    /// Works until it is told to stop.
+    pub(crate) fn run(mut self) {
+        loop {
+            self.wake.clear();
+            while let Ok(command) = self.commands.try_recv() {
+                if matches!(command, Command::Stop) {
+                    return;
+                }
+                self.obey(command);
+            }
+            let mut more = false;
+            for iface in Iface::all() {
+                more |= self.receive(iface);
+            }
+            more |= self.take_from_host();
+            let now = self.clock.now();
+            if self.pipeline.next_deadline().is_some_and(|deadline| deadline <= now) {
+                self.pipeline.on_deadline(now, &mut self.outlet);
+            }
+            self.outlet.flush();
+            if now >= self.next_drops {
+                self.next_drops = now + DROPS_EVERY;
+                self.account_drops();
+            }
+            if !more {
+                self.wait();
+            }
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Attach { iface, receiver, transmitter } => {
+                self.ports[iface.index()] = Some(Port { receiver, accounted: [0; 4] });
+                self.outlet.set_transmitter(iface, Some(transmitter));
+            }
+            Command::Detach(iface) => {
+                self.ports[iface.index()] = None;
+                self.outlet.set_transmitter(iface, None);
+            }
+            Command::Mtu { iface, mtu } => self.outlet.set_mtu(iface, mtu),
+            Command::Stop => {}
+        }
+    }
+
+    /// Takes a batch from one interface; says whether it may have more.
+    fn receive(&mut self, iface: Iface) -> bool {
+        let Some(port) = &mut self.ports[iface.index()] else { return false };
+        let Some(mut frame) = port.receiver.next_frame() else { return false };
+        let mut session = self.pipeline.session(self.clock.now());
+        session.receive(iface, &mut frame, &mut self.outlet);
+        drop(frame);
+        for _ in 1..BATCH {
+            let Some(mut frame) = port.receiver.next_frame() else { return false };
+            session.receive(iface, &mut frame, &mut self.outlet);
+        }
+        true
+    }
+
+    /// Takes a batch from the host; says whether it may have more.
+    fn take_from_host(&mut self) -> bool {
+        if !self.tap_alive {
+            return false;
+        }
+        for taken in 0..BATCH {
+            match self.tap.read(&mut self.buffer) {
+                Ok(Some(len)) => {
+                    // One pinning for each frame: the system call in between takes longer.
+                    let frame = self.buffer.get(..len).unwrap_or_default();
+                    self.pipeline.send(self.clock.now(), frame, &mut self.outlet);
+                }
+                Ok(None) => return false,
+                Err(TapError::Gone) => {
+                    self.tap_alive = false;
+                    let _ = self.tap_gone.try_send(());
+                    self.engine.wake();
+                    return false;
+                }
+                // EIO while the mesh interface is down, and whatever else passes by itself; poll tells when to go on.
+                Err(_) => return taken > 0,
+            }
+        }
+        true
+    }
+
+    /// Waits until there is something to do.
+    fn wait(&mut self) {
+        let deadline = self.pipeline.next_deadline().unwrap_or(Instant::NEVER);
+        let timeout_ms = poll_timeout_ms(self.clock.now(), deadline);
+        let mut fds: [PollFd<'_>; IFACES_MAX + 2] =
+            std::array::from_fn(|_| PollFd::new(self.wake.as_fd(), PollFlags::POLLIN));
+        let mut used = 1;
+        if self.tap_alive {
+            fds[used] = PollFd::new(self.tap.fd(), PollFlags::POLLIN);
+            used += 1;
+        }
+        let first_port = used;
+        for port in self.ports.iter().flatten() {
+            fds[used] = PollFd::new(port.receiver.as_fd(), PollFlags::POLLIN);
+            used += 1;
+        }
+        let timeout = PollTimeout::try_from(timeout_ms).unwrap_or(PollTimeout::MAX);
+        match poll(&mut fds[..used], timeout) {
+            Ok(0) | Err(Errno::EINTR) => return,
+            Ok(_) => {}
+            // Out of memory in the kernel: nothing to do but to go on.
+            Err(_) => return std::thread::sleep(Duration::from_millis(1)),
+        }
+        for (port, fd) in self.ports.iter().flatten().zip(&fds[first_port..used]) {
+            if fd.revents().is_some_and(|events| events.contains(PollFlags::POLLERR)) {
+                // What it means for the mesh, netlink tells the engine. Here it only must not wake again.
+                port.receiver.take_error();
+            }
+        }
+    }
+
+    /// Adds what the rings dropped to the statistics.
+    fn account_drops(&mut self) {
+        for port in self.ports.iter_mut().flatten() {
+            let _ = port.receiver.read_kernel_drops();
+            let counters = port.receiver.counters();
+            let reasons = [
+                (Discard::QueueFull, counters.kernel_dropped),
+                (Discard::Tagged, counters.tagged),
+                (Discard::NotForUs, counters.other_host),
+                (Discard::Truncated, counters.truncated + counters.malformed),
+            ];
+            for ((reason, total), accounted) in reasons.into_iter().zip(&mut port.accounted) {
+                for _ in *accounted..total {
+                    self.counters.discard(reason);
+                }
+                *accounted = total;
+            }
+        }
+    }
+}

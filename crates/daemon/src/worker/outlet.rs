@@ -1,0 +1,103 @@
+//! Where the pipeline's frames go: into the transmitters of the hard interfaces, to the host, to the engine.
+
+use super::Punts;
+use crate::wake::Wake;
+use crossbeam_channel::Sender;
+use noctule_dataplane::packet::{PushError, Transmitter};
+use noctule_dataplane::tap::{Tap, WriteError};
+use noctule_dataplane::{Hint, Outlet};
+use noctule_fib::{Counters, IFACES_MAX, Iface};
+use noctule_wire::Discard;
+use std::sync::Arc;
+
+/// The worker's way out. Frames wait in the transmitters until [`Self::flush`].
+#[derive(Debug)]
+pub(super) struct WorkerOutlet {
+    transmitters: [Option<Transmitter>; IFACES_MAX],
+    tap: Arc<Tap>,
+    counters: Arc<Counters>,
+    punts: Punts,
+    hints: Sender<Hint>,
+    engine: Wake,
+    /// Whether the engine has something new to look at.
+    told: bool,
+}
+
+impl WorkerOutlet {
+    pub(super) fn new(
+        tap: Arc<Tap>,
+        counters: Arc<Counters>,
+        punts: Punts,
+        hints: Sender<Hint>,
+        engine: Wake,
+    ) -> Self {
+        let transmitters = [const { None }; IFACES_MAX];
+        Self { transmitters, tap, counters, punts, hints, engine, told: false }
+    }
+
+    pub(super) fn set_transmitter(&mut self, iface: Iface, transmitter: Option<Transmitter>) {
+        self.transmitters[iface.index()] = transmitter;
+    }
+
+    pub(super) fn set_mtu(&mut self, iface: Iface, mtu: u32) {
+        if let Some(transmitter) = &mut self.transmitters[iface.index()] {
+            transmitter.set_mtu(mtu);
+        }
+    }
+
+    /// Sends what waits, and wakes the engine if it has got something.
+    pub(super) fn flush(&mut self) {
+        for transmitter in self.transmitters.iter_mut().flatten() {
+            if transmitter.waiting() > 0 {
+                flush(transmitter, &self.counters);
+            }
+        }
+        if std::mem::take(&mut self.told) {
+            self.engine.wake();
+        }
+    }
+}
+
+/// Sends what waits; what the interface refuses is counted.
+fn flush(transmitter: &mut Transmitter, counters: &Counters) {
+    let refused_before = transmitter.counters().refused;
+    // Why the interface carries nothing, netlink tells the engine.
+    let _ = transmitter.flush();
+    for _ in refused_before..transmitter.counters().refused {
+        counters.discard(Discard::TransmitFailed);
+    }
+}
+
+impl Outlet for WorkerOutlet {
+    fn transmit(&mut self, iface: Iface, parts: &[&[u8]]) -> Result<(), Discard> {
+        let transmitter = self.transmitters[iface.index()].as_mut().ok_or(Discard::Inactive)?;
+        let mut outcome = transmitter.push(parts);
+        if outcome == Err(PushError::Full) {
+            flush(transmitter, &self.counters);
+            outcome = transmitter.push(parts);
+        }
+        outcome.map_err(|error| match error {
+            PushError::Full => Discard::QueueFull,
+            PushError::TooLong { .. } => Discard::TooLong,
+            PushError::TooShort { .. } => Discard::Malformed,
+        })
+    }
+
+    fn deliver(&mut self, parts: &[&[u8]]) -> Result<(), Discard> {
+        match self.tap.write_parts(parts) {
+            // A mesh interface that is down is nobody's loss (FWD-12).
+            Ok(()) | Err(WriteError::Down) => Ok(()),
+            Err(_) => Err(Discard::HostBusy),
+        }
+    }
+
+    fn punt(&mut self, iface: Iface, frame: &[u8]) -> Result<(), Discard> {
+        self.told = true;
+        self.punts.push(iface, frame)
+    }
+
+    fn hint(&mut self, hint: Hint) -> Result<(), Discard> {
+        self.told = true;
+        self.hints.try_send(hint).map_err(|_| Discard::QueueFull)
+    }
+}

@@ -1,0 +1,114 @@
+//! Control packets on their way from the worker to the engine: a bounded queue of buffers that come back to be used again.
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use noctule_fib::Iface;
+use noctule_wire::Discard;
+
+/// Control packets that wait for the engine: more than 200 originators send in one interval over four neighbours. What
+/// comes when it is full is lost, like in the air.
+const PUNTS_MAX: usize = 1024;
+/// Buffers that grew beyond this, in bytes, are not kept: only full tables of many clients are that long.
+const BUFFER_KEPT_MAX: usize = 2048;
+/// Buffers that are kept for the next packets.
+const BUFFERS_KEPT_MAX: usize = 64;
+
+/// One control packet with its outer Ethernet header.
+#[derive(Debug)]
+pub(crate) struct Punt {
+    pub(crate) iface: Iface,
+    pub(crate) frame: Vec<u8>,
+}
+
+/// The worker's end.
+#[derive(Debug)]
+pub(crate) struct Punts {
+    full: Sender<Punt>,
+    empty: Receiver<Vec<u8>>,
+}
+
+/// The engine's end.
+#[derive(Debug)]
+pub(crate) struct Punted {
+    full: Receiver<Punt>,
+    empty: Sender<Vec<u8>>,
+}
+
+/// Both ends of a new queue.
+pub(crate) fn queue() -> (Punts, Punted) {
+    let (full_in, full_out) = bounded(PUNTS_MAX);
+    let (empty_in, empty_out) = bounded(BUFFERS_KEPT_MAX);
+    (Punts { full: full_in, empty: empty_out }, Punted { full: full_out, empty: empty_in })
+}
+
+impl Punts {
+    /// Puts in a copy of `frame`. Allocates only while the queue is longer than it has ever been.
+    pub(super) fn push(&mut self, iface: Iface, frame: &[u8]) -> Result<(), Discard> {
+        if self.full.is_full() {
+            return Err(Discard::QueueFull);
+        }
+        let mut buffer = self.empty.try_recv().unwrap_or_default();
+        buffer.clear();
+        buffer.extend_from_slice(frame);
+        self.full.try_send(Punt { iface, frame: buffer }).map_err(|_| Discard::QueueFull)
+    }
+}
+
+impl Punted {
+    /// The oldest packet that waits.
+    pub(crate) fn pop(&self) -> Option<Punt> {
+        self.full.try_recv().ok()
+    }
+
+    /// Whether nothing waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.full.is_empty()
+    }
+
+    /// Gives back the buffer of a packet that is dealt with.
+    pub(crate) fn recycle(&self, punt: Punt) {
+        if punt.frame.capacity() <= BUFFER_KEPT_MAX {
+            let _ = self.empty.try_send(punt.frame);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn iface() -> Iface {
+        Iface::new(1).unwrap()
+    }
+
+    #[test]
+    fn a_full_queue_refuses_and_loses_nothing_that_it_took() {
+        let (mut punts, punted) = queue();
+        for number in 0..PUNTS_MAX {
+            punts.push(iface(), &number.to_be_bytes()).unwrap();
+        }
+        assert_eq!(punts.push(iface(), b"one too many"), Err(Discard::QueueFull));
+        for number in 0..PUNTS_MAX {
+            let punt = punted.pop().unwrap();
+            assert_eq!((punt.iface, &punt.frame[..]), (iface(), &number.to_be_bytes()[..]));
+            punted.recycle(punt);
+        }
+        assert!(punted.is_empty());
+        punts.push(iface(), b"again").unwrap();
+    }
+
+    #[test]
+    fn buffers_come_back_unless_they_have_grown_large() {
+        let (mut punts, punted) = queue();
+        punts.push(iface(), &[1; 100]).unwrap();
+        let punt = punted.pop().unwrap();
+        let place = punt.frame.as_ptr();
+        punted.recycle(punt);
+        punts.push(iface(), &[2; 50]).unwrap();
+        let punt = punted.pop().unwrap();
+        assert_eq!((punt.frame.as_ptr(), &punt.frame[..]), (place, &[2; 50][..]));
+        punted.recycle(punt);
+        punts.push(iface(), &[3; BUFFER_KEPT_MAX + 1]).unwrap();
+        punted.recycle(punted.pop().unwrap());
+        assert!(punts.empty.is_empty(), "the grown buffer is not kept");
+    }
+}

@@ -1,0 +1,14 @@
+//! A frame's way through the node.
+//!
+//! [`pipeline`] is pure: it takes a frame and the time, looks things up in the [`noctule_fib`] tables, and puts what comes
+//! of it into an [`Outlet`]. The I/O backends ([`packet`], [`tap`]) know nothing of the protocol.
+
+pub mod outlet;
+#[cfg(target_os = "linux")]
+pub mod packet;
+pub mod pipeline;
+#[cfg(target_os = "linux")]
+pub mod tap;
+
+pub use outlet::{Hint, Outlet};
+pub use pipeline::Pipeline;

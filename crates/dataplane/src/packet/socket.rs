@@ -1,0 +1,209 @@
+//! The system calls on a packet socket. Whoever reads this file has read all that the backend asks of the kernel, except
+//! for the mapping.
+#![expect(unsafe_code, reason = "packet sockets have options and addresses that only libc names")]
+
+use super::error::OpenError;
+use super::layout::RingLayout;
+use nix::errno::Errno;
+use nix::sys::socket::{
+    AddressFamily, LinkAddr, MsgFlags, SockFlag, SockType, getsockname, getsockopt, send,
+    setsockopt, socket, sockopt,
+};
+use std::io::IoSlice;
+use std::mem::{size_of, size_of_val};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+/// What the kernel books for a frame in its queues beyond the bytes, about: `struct sk_buff` and rounding.
+const BOOKED_PER_FRAME: usize = 1536;
+/// Frames handed over by one `sendmmsg`: enough to make the call's own price small, little enough for the stack.
+pub(super) const SEND_MANY_MAX: usize = 64;
+
+/// Which ring.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Ring {
+    /// `PACKET_RX_RING`.
+    Receive,
+    /// `PACKET_TX_RING`.
+    Transmit,
+}
+
+/// A raw, non-blocking packet socket.
+#[derive(Debug)]
+pub(super) struct PacketSocket {
+    fd: OwnedFd,
+}
+
+impl AsFd for PacketSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl PacketSocket {
+    /// A socket that receives nothing yet: its protocol is 0.
+    pub(super) fn unbound() -> Result<Self, OpenError> {
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        match socket(AddressFamily::Packet, SockType::Raw, flags, None) {
+            Ok(fd) => Ok(Self { fd }),
+            Err(Errno::EAFNOSUPPORT) => Err(OpenError::NoPacketSockets),
+            Err(errno) => Err(OpenError::system("socket(AF_PACKET)")(errno)),
+        }
+    }
+
+    /// Sets what has to be set before the rings are made.
+    pub(super) fn prepare(&self, qdisc_bypass: bool) -> Result<(), OpenError> {
+        let version = libc::tpacket_versions::TPACKET_V2 as libc::c_int;
+        self.set(libc::PACKET_VERSION, &version).map_err(OpenError::system("PACKET_VERSION"))?;
+        let on: libc::c_int = 1;
+        self.set(libc::PACKET_LOSS, &on).map_err(OpenError::system("PACKET_LOSS"))?;
+        match self.set(libc::PACKET_IGNORE_OUTGOING, &on) {
+            // Before Linux 4.20: each frame's packet type is looked at anyway.
+            Ok(()) | Err(Errno::ENOPROTOOPT) => {}
+            Err(errno) => return Err(OpenError::system("PACKET_IGNORE_OUTGOING")(errno)),
+        }
+        if qdisc_bypass {
+            self.set(libc::PACKET_QDISC_BYPASS, &on)
+                .map_err(OpenError::system("PACKET_QDISC_BYPASS"))?;
+        }
+        Ok(())
+    }
+
+    /// Makes the kernel allocate a ring.
+    pub(super) fn make_ring(&self, ring: Ring, layout: &RingLayout) -> Result<(), OpenError> {
+        let (name, call) = match ring {
+            Ring::Receive => (libc::PACKET_RX_RING, "PACKET_RX_RING"),
+            Ring::Transmit => (libc::PACKET_TX_RING, "PACKET_TX_RING"),
+        };
+        let small = |len: usize| libc::c_uint::try_from(len).expect("a ring is below 4 GiB");
+        let request = libc::tpacket_req {
+            tp_block_size: small(layout.block_len),
+            tp_block_nr: layout.blocks,
+            tp_frame_size: small(layout.slot_len),
+            tp_frame_nr: layout.slots(),
+        };
+        self.set(name, &request).map_err(|errno| match errno {
+            Errno::ENOMEM => OpenError::NoMemory { bytes: layout.byte_len() },
+            _ => OpenError::system(call)(errno),
+        })
+    }
+
+    /// Lets `frames` frames of `frame_len` bytes wait in the interface's queue. Without the right to exceed the system's
+    /// limit (`net.core.wmem_max`) the queue stays shorter; that is no error.
+    pub(super) fn set_send_buffer(&self, frames: usize, frame_len: usize) {
+        let bytes = frames * (frame_len + BOOKED_PER_FRAME);
+        if setsockopt(self, sockopt::SndBufForce, &bytes).is_err() {
+            let _ = setsockopt(self, sockopt::SndBuf, &bytes);
+        }
+    }
+
+    /// Sets the priority of all that is sent (`SO_PRIORITY`).
+    pub(super) fn set_priority(&self, priority: libc::c_int) -> Result<(), Errno> {
+        setsockopt(self, sockopt::Priority, &priority)
+    }
+
+    /// Binds to one interface and, unless `ethertype` is 0, begins to receive it.
+    pub(super) fn bind(&self, ifindex: u32, ethertype: u16) -> Result<(), OpenError> {
+        let index = i32::try_from(ifindex).map_err(|_| OpenError::NoSuchInterface(ifindex))?;
+        let address = libc::sockaddr_ll {
+            sll_family: libc::AF_PACKET as libc::sa_family_t,
+            sll_protocol: ethertype.to_be(),
+            sll_ifindex: index,
+            sll_hatype: 0,
+            sll_pkttype: 0,
+            sll_halen: 0,
+            sll_addr: [0; 8],
+        };
+        // SAFETY: the address is a whole `sockaddr_ll`, passed with its length, and only read during the call.
+        let outcome = unsafe {
+            libc::bind(
+                self.fd.as_raw_fd(),
+                (&raw const address).cast(),
+                size_of_val(&address) as libc::socklen_t,
+            )
+        };
+        match Errno::result(outcome) {
+            Ok(_) => Ok(()),
+            // Index 0 means "any interface" to the kernel; we never mean that.
+            Err(Errno::ENODEV | Errno::ENXIO) => Err(OpenError::NoSuchInterface(ifindex)),
+            Err(errno) => Err(OpenError::system("bind(AF_PACKET)")(errno)),
+        }
+    }
+
+    /// Takes the socket's pending error (`SO_ERROR`), which also ends its `POLLERR`.
+    pub(super) fn take_error(&self) -> Result<(), Errno> {
+        match getsockopt(self, sockopt::SocketError)? {
+            0 => Ok(()),
+            errno => Err(Errno::from_raw(errno)),
+        }
+    }
+
+    /// The interface the socket is bound to; `None` once that has gone.
+    pub(super) fn bound_to(&self) -> Option<u32> {
+        let address: LinkAddr = getsockname(self.fd.as_raw_fd()).ok()?;
+        // The kernel says -1 for an interface that has gone; nix hands it out as a large number.
+        u32::try_from(address.ifindex()).ok().filter(|index| *index <= i32::MAX as u32)
+    }
+
+    /// How many frames found no slot since the last question (`PACKET_STATISTICS`).
+    pub(super) fn dropped_since_last(&self) -> Result<u32, Errno> {
+        let mut statistics = libc::tpacket_stats { tp_packets: 0, tp_drops: 0 };
+        let mut len = size_of_val(&statistics) as libc::socklen_t;
+        // SAFETY: the kernel writes at most `len` bytes into the struct, all of whose bit patterns are fine, and the
+        // length back into `len`; both live through the call.
+        let outcome = unsafe {
+            libc::getsockopt(
+                self.fd.as_raw_fd(),
+                libc::SOL_PACKET,
+                libc::PACKET_STATISTICS,
+                (&raw mut statistics).cast(),
+                &raw mut len,
+            )
+        };
+        Errno::result(outcome).map(|_| statistics.tp_drops)
+    }
+
+    /// Makes the kernel walk the transmit ring.
+    pub(super) fn kick(&self) -> Result<(), Errno> {
+        send(self.fd.as_raw_fd(), &[], MsgFlags::MSG_DONTWAIT).map(drop)
+    }
+
+    /// Sends whole frames, at most [`SEND_MANY_MAX`] of them, and returns how many went before one was refused. The
+    /// error is that of the first frame.
+    pub(super) fn send_many(&self, frames: &[IoSlice<'_>]) -> Result<usize, Errno> {
+        // SAFETY: all fields of `mmsghdr` are numbers and pointers, for which zero is a value.
+        let mut headers: [libc::mmsghdr; SEND_MANY_MAX] = unsafe { std::mem::zeroed() };
+        for (header, frame) in headers.iter_mut().zip(frames) {
+            // `IoSlice` is guaranteed to be laid out as `iovec`. The kernel only reads through it.
+            header.msg_hdr.msg_iov = std::ptr::from_ref(frame).cast_mut().cast();
+            header.msg_hdr.msg_iovlen = 1;
+        }
+        let count = frames.len().min(SEND_MANY_MAX);
+        // SAFETY: the first `count` headers are filled in; each points to an `IoSlice` in `frames`, whose borrow keeps the
+        // bytes behind it alive and unwritten through the call; no address and no control data is given. The kernel
+        // writes only `msg_len` in `headers`. (The type of the flags differs between C libraries.)
+        let outcome = unsafe {
+            libc::sendmmsg(
+                self.fd.as_raw_fd(),
+                headers.as_mut_ptr(),
+                count as libc::c_uint,
+                libc::MSG_DONTWAIT as _,
+            )
+        };
+        Errno::result(outcome).map(|sent| usize::try_from(sent).unwrap_or(0))
+    }
+
+    fn set<T>(&self, name: libc::c_int, value: &T) -> Result<(), Errno> {
+        // SAFETY: the kernel reads `size_of::<T>()` bytes of `value`, which is borrowed through the call; every `T` that
+        // this file passes is a C struct or number without padding.
+        let outcome = unsafe {
+            libc::setsockopt(
+                self.fd.as_raw_fd(),
+                libc::SOL_PACKET,
+                name,
+                std::ptr::from_ref(value).cast(),
+                size_of::<T>() as libc::socklen_t,
+            )
+        };
+        Errno::result(outcome).map(drop)
+    }
+}

@@ -1,0 +1,124 @@
+//! What becomes of a frame: the pure middle of the data plane. No I/O, no clock, no lock, and no allocation on the
+//! forward path.
+//!
+//! Each frame is judged first, which changes nothing and gives one [`Verdict`]; then one function carries it out. Daemon,
+//! simulator, fuzzers and benches call the same. What leaves goes into an [`Outlet`], which a batch can share.
+//!
+//! The rules are those of `docs/protocol/05-forwarding.md` (FWD-nn) and section 14 of the translation table (TT-111 to
+//! TT-120). Groups are flooded; VLANs, bridge loop avoidance, the distributed ARP table and gateways have no settings
+//! here, so no rule of theirs applies.
+
+mod broadcast;
+mod carry_out;
+pub mod egress;
+mod hash;
+mod host;
+mod judge;
+mod learn;
+mod reassembly;
+mod recent;
+mod settings;
+mod ttvn;
+mod verdict;
+mod window;
+
+pub use settings::PipelineSettings;
+pub use verdict::{Delivery, Forward, Transit, Verdict};
+
+use crate::Outlet;
+use broadcast::Repetitions;
+use hash::Keyed;
+use noctule_fib::{Counters, Fib, Guard, Iface};
+use noctule_wire::Instant;
+use reassembly::Reassembly;
+use recent::RecentClients;
+use std::sync::Arc;
+use window::Windows;
+
+/// The data plane of one node. Owned by one worker; the tables that it reads belong to the engine.
+///
+/// Hand in every frame with [`Self::receive`] and [`Self::send`], or a batch of them by a [`Session`], and call
+/// [`Self::on_deadline`] when the instant of [`Self::next_deadline`] has come. Ask for that instant anew after each batch.
+#[derive(Debug)]
+pub struct Pipeline {
+    fib: Fib,
+    counters: Arc<Counters>,
+    state: State,
+}
+
+/// What the worker itself remembers. Everything in it is bounded by [`PipelineSettings`].
+#[derive(Debug)]
+struct State {
+    windows: Windows,
+    reassembly: Reassembly,
+    repetitions: Repetitions,
+    /// Clients of ours that the engine has been told about.
+    local: RecentClients,
+    /// Clients of others that the engine has been told about.
+    remote: RecentClients,
+    /// Here a merged packet is put together.
+    merged: Vec<u8>,
+    /// Here a host frame gets its header when it must be cut into fragments.
+    cut: Vec<u8>,
+}
+
+impl Pipeline {
+    /// A data plane that reads `fib` and counts into `counters`, which no other thread may add to.
+    pub fn new(fib: Fib, counters: Arc<Counters>, settings: PipelineSettings) -> Self {
+        let hash = Keyed(settings.hash_key);
+        let state = State {
+            windows: Windows::new(settings.originators, hash),
+            reassembly: Reassembly::new(settings.originators, settings.reassemblies, hash),
+            repetitions: Repetitions::new(settings.broadcast_queue),
+            local: RecentClients::new(settings.recent_clients, hash),
+            remote: RecentClients::new(settings.recent_clients, hash),
+            merged: Vec::new(),
+            cut: Vec::new(),
+        };
+        Self { fib, counters, state }
+    }
+
+    /// Pins the tables for a batch of frames at `now`.
+    pub fn session(&mut self, now: Instant) -> Session<'_> {
+        let Self { fib, counters, state } = self;
+        Session { now, guard: fib.pin(), counters, state }
+    }
+
+    /// Takes one frame from a hard interface, starting with the outer Ethernet header. It may be rewritten in place.
+    pub fn receive(&mut self, now: Instant, iface: Iface, frame: &mut [u8], out: &mut impl Outlet) {
+        self.session(now).receive(iface, frame, out);
+    }
+
+    /// Takes one frame that the host sends by the mesh interface, starting with its only Ethernet header.
+    pub fn send(&mut self, now: Instant, frame: &[u8], out: &mut impl Outlet) {
+        self.session(now).send(frame, out);
+    }
+
+    /// When to call [`Self::on_deadline`]; `None` while nothing waits.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let State { repetitions, reassembly, .. } = &self.state;
+        [repetitions.next_deadline(), reassembly.next_deadline()].into_iter().flatten().min()
+    }
+
+    /// Sends the broadcast repetitions that are due, and gives up packets whose fragments did not come. Calling it early
+    /// or late does no harm.
+    pub fn on_deadline(&mut self, now: Instant, out: &mut impl Outlet) {
+        let Session { guard, counters, state, .. } = self.session(now);
+        state.repetitions.run(
+            now,
+            &guard,
+            |iface, frame| out.transmit(iface, &[frame]),
+            |reason| counters.discard(reason),
+        );
+        state.reassembly.expire(now, |reason| counters.discard(reason));
+    }
+}
+
+/// A batch: every frame in it is judged by the same pinned tables and the same time.
+#[derive(Debug)]
+pub struct Session<'p> {
+    now: Instant,
+    guard: Guard<'p>,
+    counters: &'p Counters,
+    state: &'p mut State,
+}

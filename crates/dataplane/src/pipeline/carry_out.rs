@@ -1,0 +1,271 @@
+//! Carrying out a verdict: the only place where frames are rewritten, counted and handed on.
+
+use super::broadcast::{Flooded, Source, flood};
+use super::egress::Route;
+use super::reassembly::{Added, Part};
+use super::{Delivery, Forward, Session, Transit, Verdict};
+use crate::Outlet;
+use noctule_fib::{Counter, Counters, Iface, View};
+use noctule_wire::ethernet::Frame;
+use noctule_wire::icmp::record_route;
+use noctule_wire::packet::{inner_offset, set_ttl};
+use noctule_wire::unicast::redirect;
+use noctule_wire::{
+    Broadcast, Discard, ETHERNET_HEADER_LEN, Fragment, Mac, PacketType, SeqNo, TTL_FULL, Ttvn,
+    Unicast,
+};
+
+/// What a verdict is about.
+pub(super) enum Subject<'f> {
+    /// A frame of the host.
+    Host(&'f [u8]),
+    /// A frame from a hard interface.
+    Mesh(Arrival<'f>),
+}
+
+/// A frame from a hard interface.
+pub(super) struct Arrival<'f> {
+    iface: Iface,
+    /// Outer Ethernet header first.
+    frame: &'f mut [u8],
+    /// Of the fragments that it was merged from (FWD-44).
+    priority: Option<u8>,
+}
+
+impl Session<'_> {
+    /// Takes one frame from a hard interface: as [`Pipeline::receive`](super::Pipeline::receive).
+    pub fn receive(&mut self, iface: Iface, frame: &mut [u8], out: &mut impl Outlet) {
+        let arrival = Arrival { iface, frame, priority: None };
+        self.take(arrival, out);
+    }
+
+    fn take(&mut self, arrival: Arrival<'_>, out: &mut impl Outlet) {
+        let verdict = self.judge(arrival.iface, arrival.frame);
+        if let Err(reason) = self.carry_out(verdict, Subject::Mesh(arrival), out) {
+            self.counters.discard(reason);
+        }
+    }
+
+    /// Does what the verdict says.
+    pub(super) fn carry_out(
+        &mut self,
+        verdict: Verdict,
+        subject: Subject<'_>,
+        out: &mut impl Outlet,
+    ) -> Result<(), Discard> {
+        match (verdict, subject) {
+            (Verdict::Drop(reason), _) => Err(reason),
+            (Verdict::Enter { originator, ttvn }, Subject::Host(frame)) => {
+                self.enter(originator, ttvn, frame, out)
+            }
+            (Verdict::Flood, Subject::Host(frame)) => self.originate(frame, out),
+            (Verdict::Forward(forward), Subject::Mesh(arrival)) => {
+                self.forward(forward, arrival, out)
+            }
+            (Verdict::Deliver(delivery), Subject::Mesh(arrival)) => {
+                self.deliver(delivery, arrival.frame, out)
+            }
+            (Verdict::Rebroadcast { originator, seqno }, Subject::Mesh(arrival)) => {
+                self.rebroadcast(originator, seqno, arrival, out)
+            }
+            (Verdict::Buffer, Subject::Mesh(arrival)) => self.buffer(arrival, out),
+            (Verdict::Punt { record_route: record }, Subject::Mesh(arrival)) => {
+                if record {
+                    record_route_in(arrival.frame)?;
+                }
+                out.punt(arrival.iface, arrival.frame)
+            }
+            // `judge` and `judge_host` do not give these.
+            (
+                Verdict::Forward(_)
+                | Verdict::Deliver(_)
+                | Verdict::Rebroadcast { .. }
+                | Verdict::Buffer
+                | Verdict::Punt { .. },
+                Subject::Host(_),
+            )
+            | (Verdict::Enter { .. } | Verdict::Flood, Subject::Mesh(_)) => {
+                debug_assert!(false, "a verdict over the other side's frame");
+                Err(Discard::Type)
+            }
+        }
+    }
+
+    /// Sends a host frame to one originator (FWD-48, FWD-49).
+    fn enter(
+        &mut self,
+        originator: Mac,
+        ttvn: Ttvn,
+        frame: &[u8],
+        out: &mut impl Outlet,
+    ) -> Result<(), Discard> {
+        let Session { guard, counters, state, .. } = self;
+        let packet = Unicast { ttl: TTL_FULL, ttvn, destination: originator, inner: frame };
+        let route = Route::find(guard, originator, View::Default)?;
+        if !route.must_fragment(guard, packet.wire_len()) {
+            return out.transmit(route.hop.iface, &[&route.header(), &packet.header(), frame]);
+        }
+        let priority = Frame::parse(frame)?.priority();
+        state.cut.clear();
+        state.cut.extend_from_slice(&packet.header());
+        state.cut.extend_from_slice(frame);
+        route.send_fragments(guard, counters, priority, &state.cut, out)
+    }
+
+    /// Floods a host frame (FWD-38). It counts as sent even if no interface took it (FWD-40).
+    fn originate(&mut self, frame: &[u8], out: &mut impl Outlet) -> Result<(), Discard> {
+        let Session { now, guard, counters, state, .. } = self;
+        let originator = guard.node().primary.ok_or(Discard::NoPrimary)?;
+        let packet = Broadcast {
+            ttl: Broadcast::TTL,
+            reserved: 0,
+            seqno: guard.next_broadcast_seqno(),
+            originator,
+            inner: frame,
+        };
+        let source = Source { originator, arrival: None };
+        let pieces = [&packet.header(), frame];
+        let flooded = flood(*now, guard, counters, &mut state.repetitions, source, pieces, out);
+        if flooded == Flooded::NoNeighbour {
+            counters.discard(Discard::NoNeighbour);
+        }
+        Ok(())
+    }
+
+    /// Rewrites a packet in transit in place and sends it on (FWD-72, FWD-80, FWD-82, FWD-116).
+    fn forward(
+        &mut self,
+        forward: Forward,
+        arrival: Arrival<'_>,
+        out: &mut impl Outlet,
+    ) -> Result<(), Discard> {
+        let Session { guard, counters, .. } = self;
+        let Arrival { iface, frame, priority, .. } = arrival;
+        let len = frame.len();
+        let route = Route::find(guard, forward.destination, View::Arrival(iface))?;
+        if forward.kind == Transit::Icmp {
+            record_route_in(frame)?;
+        }
+        let (outer, packet) =
+            frame.split_first_chunk_mut::<ETHERNET_HEADER_LEN>().ok_or(Discard::Truncated)?;
+        if let Some(ttvn) = forward.redirect {
+            redirect(packet, forward.destination, ttvn);
+        }
+        let ttl = packet.get(2).copied().unwrap_or(0);
+        set_ttl(packet, ttl.saturating_sub(1));
+        if forward.kind == Transit::Fragment {
+            counters.add_packet(Counter::FragFwd, Counter::FragFwdBytes, len);
+        } else if route.must_fragment(guard, packet.len()) {
+            let priority = priority.or_else(|| inner_priority(packet));
+            route.send_fragments(guard, counters, priority, packet, out)?;
+            count_forwarded(counters, forward.kind, len);
+            return Ok(());
+        }
+        *outer = route.header();
+        out.transmit(route.hop.iface, &[frame])?;
+        count_forwarded(counters, forward.kind, len);
+        Ok(())
+    }
+
+    /// Marks a broadcast as seen, repeats it and delivers it (FWD-94 to FWD-99).
+    fn rebroadcast(
+        &mut self,
+        originator: Mac,
+        seqno: SeqNo,
+        arrival: Arrival<'_>,
+        out: &mut impl Outlet,
+    ) -> Result<(), Discard> {
+        let Session { now, guard, counters, state, .. } = self;
+        let Arrival { iface, frame, .. } = arrival;
+        let known = guard.originator(originator).ok_or(Discard::UnknownOriginator)?;
+        state.windows.accept(*now, guard, known, seqno)?;
+        guard.node().primary.ok_or(Discard::NoPrimary)?;
+        let from = Frame::parse(frame)?.source;
+        let packet = frame.get_mut(ETHERNET_HEADER_LEN..).ok_or(Discard::Truncated)?;
+        let ttl = packet.get(2).copied().unwrap_or(0);
+        set_ttl(packet, ttl.saturating_sub(1));
+        let (header, inner) =
+            packet.split_at_checked(Broadcast::HEADER_LEN).ok_or(Discard::Truncated)?;
+        let source = Source { originator, arrival: Some((iface, from)) };
+        let pieces = [header, inner];
+        match flood(*now, guard, counters, &mut state.repetitions, source, pieces, out) {
+            // Counted by `flood`, which is all that there is to count: the packet is not delivered either (FWD-97).
+            Flooded::Busy => Ok(()),
+            Flooded::Done | Flooded::NoNeighbour => {
+                let offset = Broadcast::HEADER_LEN;
+                self.deliver(Delivery { offset, teacher: Some(originator) }, frame, out)
+            }
+        }
+    }
+
+    /// Hands the inner frame to the host (FWD-120 to FWD-123, FWD-126).
+    fn deliver(
+        &mut self,
+        delivery: Delivery,
+        frame: &[u8],
+        out: &mut impl Outlet,
+    ) -> Result<(), Discard> {
+        let inner = frame.get(ETHERNET_HEADER_LEN + delivery.offset..).ok_or(Discard::Truncated)?;
+        let ethernet = Frame::parse(inner)?;
+        if ethernet.has_broken_tag() {
+            return Err(Discard::Truncated);
+        }
+        if ethernet.is_mesh() {
+            return Err(Discard::MeshInMesh);
+        }
+        self.counters.add_packet(Counter::Rx, Counter::RxBytes, inner.len());
+        if let Some(originator) = delivery.teacher {
+            self.learn_remote(ethernet.source_client(), originator, out);
+        }
+        out.deliver(&[inner])
+    }
+
+    /// Keeps a fragment, and takes the packet that it completes as if it had just arrived (FWD-115 to FWD-119).
+    fn buffer(&mut self, arrival: Arrival<'_>, out: &mut impl Outlet) -> Result<(), Discard> {
+        let Session { now, guard, counters, state, .. } = self;
+        let (outer, packet) =
+            arrival.frame.split_first_chunk::<ETHERNET_HEADER_LEN>().ok_or(Discard::Truncated)?;
+        let fragment = Fragment::parse(packet)?;
+        let originator = guard.originator(fragment.originator).ok_or(Discard::UnknownOriginator)?;
+        counters.add_packet(Counter::FragRx, Counter::FragRxBytes, packet.len());
+        let mut merged = core::mem::take(&mut state.merged);
+        let part = Part { originator, outer: *outer, fragment };
+        let added = state
+            .reassembly
+            .add(*now, guard, &part, &mut merged, |reason| counters.discard(reason));
+        if let Ok(Added::Complete(priority)) = added {
+            // A fragment of a fragment would let one packet call for unlimited work (FWD-119).
+            if merged.get(ETHERNET_HEADER_LEN) == Some(&u8::from(PacketType::Fragment)) {
+                counters.discard(Discard::Fragment);
+            } else {
+                let iface = arrival.iface;
+                let whole = Arrival { iface, frame: &mut merged, priority: Some(priority) };
+                self.take(whole, out);
+            }
+        }
+        self.state.merged = merged;
+        added.map(|_| ())
+    }
+}
+
+fn count_forwarded(counters: &Counters, kind: Transit, len: usize) {
+    match kind {
+        Transit::Payload | Transit::Unknown => {
+            counters.add_packet(Counter::Forward, Counter::ForwardBytes, len);
+        }
+        Transit::Icmp | Transit::Fragment => {}
+    }
+}
+
+/// Writes the receiving interface, which is the outer destination, into the route record of an ICMP frame (FWD-80).
+fn record_route_in(frame: &mut [u8]) -> Result<(), Discard> {
+    let receiver = Mac::from_prefix(frame).ok_or(Discard::Truncated)?;
+    let packet = frame.get_mut(ETHERNET_HEADER_LEN..).ok_or(Discard::Truncated)?;
+    record_route(packet, receiver)
+}
+
+/// The priority that the inner frame of a unicast or 4-address packet shows (FWD-44); other types have none.
+fn inner_priority(packet: &[u8]) -> Option<u8> {
+    let inner = packet.get(inner_offset(packet)?..)?;
+    Frame::parse(inner).ok()?.priority()
+}

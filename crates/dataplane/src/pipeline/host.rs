@@ -1,0 +1,65 @@
+//! Frames from the host into the mesh (FWD-25 to FWD-49).
+
+use super::carry_out::Subject;
+use super::{Session, Verdict};
+use crate::Outlet;
+use noctule_fib::Counter;
+use noctule_wire::ethernet::Frame;
+use noctule_wire::tvlv::translation_table::ClientFlags;
+use noctule_wire::{Discard, Mac};
+
+/// Frames of the spanning tree protocol and of Ethernet configuration testing stay in their LAN (FWD-32).
+const NEVER_FORWARDED: [Mac; 2] = [Mac([0x01, 0x80, 0xc2, 0, 0, 0]), Mac([0xcf, 0, 0, 0, 0, 0])];
+
+impl Session<'_> {
+    /// Takes one frame that the host sends by the mesh interface: as [`Pipeline::send`](super::Pipeline::send).
+    pub fn send(&mut self, frame: &[u8], out: &mut impl Outlet) {
+        let sent = self.learn_source(frame, out).and_then(|()| {
+            let verdict = self.judge_host(frame);
+            self.carry_out(verdict, Subject::Host(frame), out)
+        });
+        match sent {
+            Ok(()) => self.counters.add_packet(Counter::Tx, Counter::TxBytes, frame.len()),
+            Err(reason) => {
+                self.counters.add(Counter::TxDropped, 1);
+                self.counters.discard(reason);
+            }
+        }
+    }
+
+    /// The checks that come before learning, then learning itself (FWD-25 to FWD-30).
+    fn learn_source(&mut self, frame: &[u8], out: &mut impl Outlet) -> Result<(), Discard> {
+        let frame = Frame::parse(frame)?;
+        if frame.is_mesh() {
+            return Err(Discard::MeshInMesh);
+        }
+        if frame.has_broken_tag() {
+            return Err(Discard::Truncated);
+        }
+        self.learn_local(&frame, out)
+    }
+
+    /// What becomes of a host frame whose source has been learned (FWD-32 to FWD-39).
+    pub fn judge_host(&self, frame: &[u8]) -> Verdict {
+        let Ok(frame) = Frame::parse(frame) else { return Verdict::Drop(Discard::Truncated) };
+        if NEVER_FORWARDED.contains(&frame.destination) {
+            return Verdict::Drop(Discard::Reserved);
+        }
+        if frame.destination.is_group() {
+            return Verdict::Flood;
+        }
+        let client = frame.destination_client();
+        match self.locate(client) {
+            Err(reason) => Verdict::Drop(reason),
+            Ok(target) => {
+                // An older version makes the node that the client has left look it up anew (TT-112).
+                let roams = self
+                    .guard
+                    .global(client)
+                    .is_some_and(|entry| entry.flags.contains(ClientFlags::ROAM));
+                let ttvn = if roams { target.ttvn.previous() } else { target.ttvn };
+                Verdict::Enter { originator: target.originator, ttvn }
+            }
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! The mesh interface: an Ethernet device (TAP) whose other end is this process. What the host sends into it is read here,
+//! what is written here the host receives.
+//!
+//! The device lives as long as the [`Tap`]: a node that dies takes its `bat0` with it, and a start never takes over a
+//! device that somebody else made.
+
+mod sys;
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::Mode;
+use nix::sys::uio::writev;
+use nix::unistd;
+use noctule_wire::Mac;
+use std::io::{self, IoSlice};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixDatagram;
+use sys::{InterfaceName, Request};
+
+/// The longest frame that a TAP hands out: the largest MTU of Linux, the Ethernet header and one VLAN tag. A read into
+/// less cuts longer frames without a word.
+pub const FRAME_LEN_MAX: usize = 65_535 + 14 + 4;
+
+/// Pieces of a frame that [`Tap::write_parts`] gathers without allocating.
+const PARTS_MAX: usize = 8;
+
+/// What can go wrong with the mesh interface.
+#[derive(Debug, thiserror::Error)]
+pub enum TapError {
+    /// Linux would not take the name.
+    #[error("`{0}` is no name for an interface: 1 to 15 bytes, without space, `/`, `:` or `%`")]
+    BadName(String),
+    /// There is an interface of that name.
+    #[error(
+        "{0} exists already: stop the other node that runs it, choose another name, or delete it with `ip link del {0}`"
+    )]
+    NameTaken(String),
+    /// `/dev/net/tun` is missing, or the kernel has no driver behind it.
+    #[error("/dev/net/tun is not there: load the driver with `modprobe tun`")]
+    NoTunDriver,
+    /// No right to make interfaces in this network namespace.
+    #[error("making an interface is not permitted: run as root, or grant CAP_NET_ADMIN")]
+    NotPermitted,
+    /// The interface was deleted while it was in use.
+    #[error("the mesh interface is gone: somebody deleted it")]
+    Gone,
+    /// Anything else.
+    #[error("{call} failed: {source}")]
+    System {
+        /// The system call or ioctl.
+        call: &'static str,
+        /// What it said.
+        source: io::Error,
+    },
+}
+
+/// Why a frame did not reach the host. The frame is lost; the caller counts it.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The mesh interface is down. No fault: the mesh goes on without its host (FWD-12).
+    #[error("the mesh interface is down")]
+    Down,
+    /// The host does not keep up.
+    #[error("the host's queue is full")]
+    Busy,
+    /// The interface was deleted while it was in use.
+    #[error("the mesh interface is gone: somebody deleted it")]
+    Gone,
+    /// Anything else, for instance a frame shorter than an Ethernet header.
+    #[error("writing to the mesh interface failed: {0}")]
+    System(#[source] io::Error),
+}
+
+/// An Ethernet interface of the host that ends here. Non-blocking.
+#[derive(Debug)]
+pub struct Tap {
+    file: OwnedFd,
+    /// Requests by name need some socket, in the namespace in which the interface was made.
+    socket: UnixDatagram,
+    ifindex: u32,
+}
+
+impl AsFd for Tap {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd()
+    }
+}
+
+impl Tap {
+    /// Makes the interface `name` in the network namespace of the calling thread. It has a random address, is down, and
+    /// vanishes when the value is dropped.
+    ///
+    /// # Errors
+    /// [`TapError`]; nothing is left behind.
+    pub fn open(name: &str) -> Result<Self, TapError> {
+        let short_name = InterfaceName::new(name).ok_or_else(|| TapError::BadName(name.into()))?;
+        let flags = OFlag::O_RDWR | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        let file = open("/dev/net/tun", flags, Mode::empty()).map_err(|errno| match errno {
+            Errno::ENOENT | Errno::ENODEV | Errno::ENXIO => TapError::NoTunDriver,
+            _ => system("open(/dev/net/tun)")(errno),
+        })?;
+        let mut request = Request::new(short_name);
+        request.set_flags(libc::IFF_TAP | libc::IFF_NO_PI | libc::IFF_TUN_EXCL);
+        request.tun_set_iff(&file).map_err(|errno| match errno {
+            // EBUSY: a TUN or TAP of that name; EINVAL: any other interface of that name.
+            Errno::EBUSY | Errno::EINVAL | Errno::EEXIST => TapError::NameTaken(name.into()),
+            _ => system("TUNSETIFF")(errno),
+        })?;
+        let socket = UnixDatagram::unbound()
+            .map_err(|source| TapError::System { call: "socket(AF_UNIX)", source })?;
+        let mut tap = Self { file, socket, ifindex: 0 };
+        let mut request = tap.request()?;
+        request.get_index(&tap.socket).map_err(system("SIOCGIFINDEX"))?;
+        tap.ifindex = request.index();
+        Ok(tap)
+    }
+
+    /// For poll(2): `POLLIN` when the host has sent something, `POLLERR` when the interface is gone.
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+
+    /// The index of the interface.
+    pub fn ifindex(&self) -> u32 {
+        self.ifindex
+    }
+
+    /// The name, which may have been changed since [`Self::open`].
+    ///
+    /// # Errors
+    /// [`TapError::Gone`].
+    pub fn name(&self) -> Result<String, TapError> {
+        Ok(self.request()?.name())
+    }
+
+    /// Takes the next frame that the host sent, and returns its length; `None` if there is none. `buffer` should have
+    /// [`FRAME_LEN_MAX`] bytes.
+    ///
+    /// # Errors
+    /// [`TapError::Gone`], or whatever else the kernel said.
+    pub fn read(&self, buffer: &mut [u8]) -> Result<Option<usize>, TapError> {
+        loop {
+            match unistd::read(&self.file, buffer) {
+                Ok(len) => return Ok(Some(len)),
+                Err(Errno::EAGAIN) => return Ok(None),
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(system("read from the mesh interface")(errno)),
+            }
+        }
+    }
+
+    /// Hands one frame to the host, given in pieces that start with its Ethernet header.
+    ///
+    /// # Errors
+    /// [`WriteError`].
+    pub fn write_parts(&self, parts: &[&[u8]]) -> Result<(), WriteError> {
+        let mut few = [IoSlice::new(&[]); PARTS_MAX];
+        let many: Vec<IoSlice<'_>>;
+        let pieces = match few.get_mut(..parts.len()) {
+            Some(pieces) => {
+                for (piece, part) in pieces.iter_mut().zip(parts) {
+                    *piece = IoSlice::new(part);
+                }
+                &*pieces
+            }
+            None => {
+                many = parts.iter().map(|part| IoSlice::new(part)).collect();
+                &many
+            }
+        };
+        loop {
+            return match writev(&self.file, pieces) {
+                Ok(_) => Ok(()),
+                Err(Errno::EINTR) => continue,
+                Err(Errno::EIO) => Err(WriteError::Down),
+                Err(Errno::EAGAIN | Errno::ENOBUFS | Errno::ENOMEM) => Err(WriteError::Busy),
+                Err(Errno::EBADFD) => Err(WriteError::Gone),
+                Err(errno) => Err(WriteError::System(errno.into())),
+            };
+        }
+    }
+
+    /// The interface's address.
+    ///
+    /// # Errors
+    /// [`TapError::Gone`], or whatever else the kernel said.
+    pub fn mac(&self) -> Result<Mac, TapError> {
+        let mut request = self.request()?;
+        request.get_mac(&self.socket).map_err(system("SIOCGIFHWADDR"))?;
+        Ok(request.mac())
+    }
+
+    /// Gives the interface another address: that of a station, which the kernel checks.
+    ///
+    /// # Errors
+    /// [`TapError::Gone`], or whatever else the kernel said.
+    pub fn set_mac(&self, mac: Mac) -> Result<(), TapError> {
+        self.request()?.set_mac(&self.socket, mac).map_err(system("SIOCSIFHWADDR"))
+    }
+
+    /// The interface's MTU, bytes.
+    ///
+    /// # Errors
+    /// [`TapError::Gone`], or whatever else the kernel said.
+    pub fn mtu(&self) -> Result<u32, TapError> {
+        let mut request = self.request()?;
+        request.get_mtu(&self.socket).map_err(system("SIOCGIFMTU"))?;
+        Ok(request.mtu())
+    }
+
+    /// Sets the interface's MTU, bytes, 68 to 65,521.
+    ///
+    /// # Errors
+    /// [`TapError::Gone`], or whatever else the kernel said.
+    pub fn set_mtu(&self, mtu: u32) -> Result<(), TapError> {
+        self.request()?.set_mtu(&self.socket, mtu).map_err(system("SIOCSIFMTU"))
+    }
+
+    /// Whether the interface is up.
+    ///
+    /// # Errors
+    /// [`TapError::Gone`], or whatever else the kernel said.
+    pub fn is_up(&self) -> Result<bool, TapError> {
+        let mut request = self.request()?;
+        request.get_flags(&self.socket).map_err(system("SIOCGIFFLAGS"))?;
+        Ok(request.flags() & libc::IFF_UP != 0)
+    }
+
+    /// Sets the interface up or down.
+    ///
+    /// # Errors
+    /// [`TapError::Gone`], or whatever else the kernel said.
+    pub fn set_up(&self, up: bool) -> Result<(), TapError> {
+        let mut request = self.request()?;
+        request.get_flags(&self.socket).map_err(system("SIOCGIFFLAGS"))?;
+        let flags = if up {
+            request.flags() | libc::IFF_UP
+        } else {
+            request.flags() & !libc::IFF_UP
+        };
+        request.set_flags(flags);
+        request.apply_flags(&self.socket).map_err(system("SIOCSIFFLAGS"))
+    }
+
+    /// A request about the interface under the name it has now.
+    fn request(&self) -> Result<Request, TapError> {
+        Request::of_tun(&self.file).map_err(system("TUNGETIFF"))
+    }
+}
+
+/// Names the call that failed.
+fn system(call: &'static str) -> impl FnOnce(Errno) -> TapError {
+    move |errno| match errno {
+        Errno::EPERM | Errno::EACCES => TapError::NotPermitted,
+        Errno::EBADFD => TapError::Gone,
+        _ => TapError::System { call, source: errno.into() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_linux_would_not_take_are_refused_before_anything_happens() {
+        for name in ["", ".", "..", "a name", "a/b", "a:b", "bat%d", "0123456789abcdef", "a\0b", "a\n"] {
+            assert!(matches!(Tap::open(name), Err(TapError::BadName(bad)) if bad == name), "{name:?}");
+        }
+        for name in ["bat0", "0123456789abcde", "bät"] {
+            assert!(InterfaceName::new(name).is_some(), "{name}");
+        }
+    }
+}

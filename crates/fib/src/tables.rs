@@ -1,0 +1,240 @@
+//! The tables together: what a reader pins, and what the one writer changes.
+
+use crate::map::Exclusive;
+use crate::{GlobalClient, HashKey, LocalClient, Map, NextHop, Node, Originator, View};
+use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use crossbeam_epoch::{Atomic, Owned, unprotected};
+use noctule_wire::tvlv::translation_table::ClientFlags;
+use noctule_wire::{Client, Instant, Mac, SeqNo, Ttvn};
+use std::sync::Arc;
+
+#[derive(Debug)]
+struct Tables {
+    node: Atomic<Node>,
+    originators: Map<Mac, Arc<Originator>>,
+    global: Map<Client, GlobalClient>,
+    local: Map<Client, Arc<LocalClient>>,
+    own_ttvn: AtomicU8,
+    fragment_seqno: AtomicU32,
+    broadcast_seqno: AtomicU32,
+}
+
+/// A reader's handle; cheap to clone, one for each thread.
+#[derive(Clone, Debug)]
+pub struct Fib {
+    tables: Arc<Tables>,
+}
+
+impl Fib {
+    /// Pins the tables: what is read through the guard stays valid until it is dropped. Once per batch.
+    pub fn pin(&self) -> Guard<'_> {
+        Guard { tables: &self.tables, epoch: crossbeam_epoch::pin() }
+    }
+}
+
+/// The tables, held still.
+#[derive(Debug)]
+pub struct Guard<'f> {
+    tables: &'f Tables,
+    epoch: crossbeam_epoch::Guard,
+}
+
+/// The originator to send a client's frame to (TT-74).
+#[derive(Clone, Copy, Debug)]
+pub struct BestAnnouncer<'g> {
+    /// The originator.
+    pub originator: &'g Originator,
+    /// Its next hop in the default view.
+    pub router: NextHop,
+    /// The flags of the client's global entry.
+    pub flags: ClientFlags,
+}
+
+impl Guard<'_> {
+    /// This node.
+    #[expect(unsafe_code, reason = "dereference of an epoch-protected pointer")]
+    pub fn node(&self) -> &Node {
+        // SAFETY: never null, and what `set_node` replaces is freed only after this guard is gone.
+        unsafe { self.tables.node.load(Ordering::Acquire, &self.epoch).deref() }
+    }
+
+    /// The version of our own client table.
+    pub fn own_ttvn(&self) -> Ttvn {
+        Ttvn(self.tables.own_ttvn.load(Ordering::Acquire))
+    }
+
+    /// The originator with this address (that of any of its hard interfaces, with IV), if known.
+    pub fn originator(&self, mac: Mac) -> Option<&Originator> {
+        self.tables.originators.get(mac, &self.epoch).map(AsRef::as_ref)
+    }
+
+    /// A client that others announce.
+    pub fn global(&self, client: Client) -> Option<&GlobalClient> {
+        self.tables.global.get(client, &self.epoch)
+    }
+
+    /// A client of ours.
+    pub fn local(&self, client: Client) -> Option<&LocalClient> {
+        self.tables.local.get(client, &self.epoch).map(AsRef::as_ref)
+    }
+
+    /// Among those who announce `client` and have a default route, the one with the best metric; of equals the one that
+    /// announced last (TT-74).
+    pub fn best_announcer(&self, client: Client) -> Option<BestAnnouncer<'_>> {
+        let entry = self.global(client)?;
+        let mut best: Option<(u32, BestAnnouncer<'_>)> = None;
+        for mac in entry.announcers.as_slice() {
+            let Some(originator) = self.originator(*mac) else { continue };
+            let Some(router) = originator.router(View::Default) else { continue };
+            let metric = originator.metric();
+            if best.as_ref().is_none_or(|(best_metric, _)| metric > *best_metric) {
+                best = Some((metric, BestAnnouncer { originator, router, flags: entry.flags }));
+            }
+        }
+        best.map(|(_, announcer)| announcer)
+    }
+
+    /// Takes the next sequence number for a packet sent in fragments (FWD-114).
+    pub fn next_fragment_seqno(&self) -> u16 {
+        self.tables.fragment_seqno.fetch_add(1, Ordering::Relaxed) as u16
+    }
+
+    /// Takes the next sequence number for a broadcast of our own (FWD-38).
+    pub fn next_broadcast_seqno(&self) -> SeqNo {
+        SeqNo(self.tables.broadcast_seqno.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// The one writer. Every method is visible to readers when it returns.
+#[derive(Debug)]
+pub struct Writer {
+    tables: Arc<Tables>,
+    originators: Exclusive,
+    global: Exclusive,
+    local: Exclusive,
+    births: u64,
+}
+
+impl Writer {
+    /// Empty tables. `hash_key` must be a secret of this run; the sequence counters should start from the clock, so that
+    /// a restarted node is not taken for its former self (FWD-161).
+    pub fn new(hash_key: HashKey, fragment_seqno: u16, broadcast_seqno: SeqNo) -> Self {
+        let (originators, originators_exclusive) = Map::new(hash_key);
+        let (global, global_exclusive) = Map::new(hash_key);
+        let (local, local_exclusive) = Map::new(hash_key);
+        let tables = Tables {
+            node: Atomic::new(Node::default()),
+            originators,
+            global,
+            local,
+            own_ttvn: AtomicU8::new(0),
+            fragment_seqno: AtomicU32::new(u32::from(fragment_seqno)),
+            broadcast_seqno: AtomicU32::new(broadcast_seqno.0),
+        };
+        Self {
+            tables: Arc::new(tables),
+            originators: originators_exclusive,
+            global: global_exclusive,
+            local: local_exclusive,
+            births: 0,
+        }
+    }
+
+    /// A handle for a reader.
+    pub fn reader(&self) -> Fib {
+        Fib { tables: Arc::clone(&self.tables) }
+    }
+
+    /// Replaces the snapshot of this node.
+    #[expect(unsafe_code, reason = "deferred destruction of the former snapshot")]
+    pub fn set_node(&mut self, node: Node) {
+        let guard = crossbeam_epoch::pin();
+        let old = self.tables.node.swap(Owned::new(node), Ordering::AcqRel, &guard);
+        // SAFETY: swapped out, so no reader that pins from here on can load it.
+        unsafe { guard.defer_destroy(old) };
+    }
+
+    /// Sets the version of our own client table.
+    pub fn set_own_ttvn(&mut self, ttvn: Ttvn) {
+        self.tables.own_ttvn.store(ttvn.0, Ordering::Release);
+    }
+
+    /// Makes an originator known, without a route. Nothing happens if it is known already.
+    pub fn add_originator(&mut self, mac: Mac) {
+        let guard = crossbeam_epoch::pin();
+        if self.tables.originators.get(mac, &guard).is_none() {
+            self.births += 1;
+            let originator = Arc::new(Originator::new(mac, self.births));
+            self.tables.originators.insert(&mut self.originators, mac, originator, &guard);
+        }
+    }
+
+    /// Forgets an originator.
+    pub fn remove_originator(&mut self, mac: Mac) {
+        let guard = crossbeam_epoch::pin();
+        self.tables.originators.remove(&mut self.originators, mac, &guard);
+    }
+
+    /// Sets the next hop of a known originator in one view; nothing happens if it is unknown.
+    pub fn set_router(&mut self, mac: Mac, view: View, router: Option<NextHop>) {
+        self.with_originator(mac, |originator| originator.set_router(view, router));
+    }
+
+    /// Sets the metric of a known originator's default route.
+    pub fn set_metric(&mut self, mac: Mac, metric: u32) {
+        self.with_originator(mac, |originator| originator.set_metric(metric));
+    }
+
+    /// Sets the last table version seen of a known originator.
+    pub fn set_ttvn(&mut self, mac: Mac, ttvn: Ttvn) {
+        self.with_originator(mac, |originator| originator.set_ttvn(ttvn));
+    }
+
+    fn with_originator(&mut self, mac: Mac, change: impl FnOnce(&Originator)) {
+        let guard = crossbeam_epoch::pin();
+        if let Some(originator) = self.tables.originators.get(mac, &guard) {
+            change(originator);
+        }
+    }
+
+    /// Sets the entry of a client that others announce.
+    pub fn set_global(&mut self, client: Client, entry: GlobalClient) {
+        let guard = crossbeam_epoch::pin();
+        self.tables.global.insert(&mut self.global, client, entry, &guard);
+    }
+
+    /// Forgets a client that others announced.
+    pub fn remove_global(&mut self, client: Client) {
+        let guard = crossbeam_epoch::pin();
+        self.tables.global.remove(&mut self.global, client, &guard);
+    }
+
+    /// Sets the entry of a client of ours, seen at `now` or, if the data plane has seen it later, then.
+    pub fn set_local(&mut self, client: Client, flags: ClientFlags, now: Instant) {
+        let guard = crossbeam_epoch::pin();
+        let last_seen =
+            self.tables.local.get(client, &guard).map_or(now, |old| old.last_seen().max(now));
+        let entry = Arc::new(LocalClient::new(flags, last_seen));
+        self.tables.local.insert(&mut self.local, client, entry, &guard);
+    }
+
+    /// Forgets a client of ours.
+    pub fn remove_local(&mut self, client: Client) {
+        let guard = crossbeam_epoch::pin();
+        self.tables.local.remove(&mut self.local, client, &guard);
+    }
+
+    /// When the data plane last saw a frame of this client of ours, rounded down to 100 ms.
+    pub fn local_last_seen(&self, client: Client) -> Option<Instant> {
+        let guard = crossbeam_epoch::pin();
+        self.tables.local.get(client, &guard).map(|entry| entry.last_seen())
+    }
+}
+
+impl Drop for Tables {
+    #[expect(unsafe_code, reason = "the last owner frees the snapshot at once")]
+    fn drop(&mut self) {
+        // SAFETY: `&mut self`: no reader is left, and the snapshot is never null.
+        unsafe { drop(self.node.load(Ordering::Relaxed, unprotected()).into_owned()) };
+    }
+}

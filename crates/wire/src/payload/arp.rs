@@ -1,0 +1,80 @@
+//! ARP for IPv4 on Ethernet.
+
+use super::ARP_ETHERTYPE;
+use crate::Mac;
+use crate::ethernet::Frame;
+use core::net::Ipv4Addr;
+use etherparse::{ArpHardwareId, ArpPacketSlice, EtherType};
+
+/// What an ARP packet does.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Operation {
+    /// 1: "who has the target address?"
+    Request,
+    /// 2: "I have the sender address."
+    Reply,
+    /// Anything else.
+    Other(u16),
+}
+
+impl From<u16> for Operation {
+    fn from(number: u16) -> Self {
+        match number {
+            1 => Self::Request,
+            2 => Self::Reply,
+            _ => Self::Other(number),
+        }
+    }
+}
+
+/// The fields of an ARP packet.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Arp {
+    /// Request or reply.
+    pub operation: Operation,
+    /// Hardware address of who speaks.
+    pub sender_mac: Mac,
+    /// IPv4 address of who speaks.
+    pub sender_ip: Ipv4Addr,
+    /// Hardware address of who is spoken to or about; meaningless in a request.
+    pub target_mac: Mac,
+    /// IPv4 address of who is spoken to or about.
+    pub target_ip: Ipv4Addr,
+}
+
+impl Arp {
+    /// The ARP packet in a frame, if it is one for IPv4 on Ethernet. A tag with a VLAN id is skipped, a priority tag is
+    /// not (DAT-65, DAT-66).
+    pub fn find(frame: &[u8]) -> Option<Self> {
+        let ethernet = Frame::parse(frame).ok()?;
+        let (ethertype, bytes) = match ethernet.vid().id() {
+            Some(_) => (ethernet.tag()?.1, ethernet.payload.get(4..)?),
+            None => (ethernet.ethertype, ethernet.payload),
+        };
+        if ethertype != ARP_ETHERTYPE { None } else { Self::parse(bytes) }
+    }
+
+    /// Reads what follows the Ethernet header.
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let arp = ArpPacketSlice::from_slice(bytes).ok()?;
+        if arp.hw_addr_type() != ArpHardwareId::ETHERNET || arp.proto_addr_type() != EtherType::IPV4
+        {
+            return None;
+        }
+        Some(Self {
+            operation: arp.operation().0.into(),
+            sender_mac: mac(arp.sender_hw_addr())?,
+            sender_ip: ip(arp.sender_protocol_addr())?,
+            target_mac: mac(arp.target_hw_addr())?,
+            target_ip: ip(arp.target_protocol_addr())?,
+        })
+    }
+}
+
+fn mac(bytes: &[u8]) -> Option<Mac> {
+    <[u8; 6]>::try_from(bytes).ok().map(Mac)
+}
+
+fn ip(bytes: &[u8]) -> Option<Ipv4Addr> {
+    <[u8; 4]>::try_from(bytes).ok().map(Ipv4Addr::from)
+}

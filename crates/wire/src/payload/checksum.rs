@@ -1,0 +1,112 @@
+//! Checksums that a kernel has not computed, because it expects the network card to.
+//!
+//! Frames that the kernel itself sent reach a packet socket on a veth or on the mesh interface with
+//! `TP_STATUS_CSUMNOTREADY`: the checksum field of TCP or UDP holds only the sum over the pseudo header. Whoever sends
+//! such a frame on to another machine must fill it in first, or the receiver drops it.
+
+use super::{IPV4_ETHERTYPE, IPV6_ETHERTYPE, layer_3};
+use crate::packet::inner_offset;
+use etherparse::checksum::Sum16BitWords;
+use etherparse::{IpNumber, IpSlice, Ipv6ExtensionSlice};
+
+const IPV4_CHECKSUM: usize = 10;
+
+/// Computes the TCP, UDP or ICMPv6 checksum of an Ethernet frame anew, and IPv4's own if it is 0; behind at most one
+/// 802.1Q tag. Returns whether the frame has such a checksum; others, parts of
+/// fragmented datagrams, and IPv6 with a routing header (whose sum is over another destination) stay as they are. Ethernet padding behind the datagram does not count.
+pub fn fill(frame: &mut [u8]) -> bool {
+    let Ok((ethertype, bytes)) = layer_3(frame) else { return false };
+    if !matches!(ethertype, IPV4_ETHERTYPE | IPV6_ETHERTYPE) {
+        return false;
+    }
+    let start = frame.len() - bytes.len();
+    let Some(sums) = Sums::of(bytes) else { return false };
+    if let Some(sum) = sums.ipv4 {
+        write(frame, start + IPV4_CHECKSUM, sum);
+    }
+    write(frame, start + sums.field, sums.transport);
+    true
+}
+
+/// [`fill`] for the inner frame of a mesh packet (what follows the outer Ethernet header), if it carries one.
+pub fn fill_inner(packet: &mut [u8]) -> bool {
+    inner_offset(packet).and_then(|offset| packet.get_mut(offset..)).is_some_and(fill)
+}
+
+/// Completes a checksum whose place is known, as a virtio header tells it: `start` is where summing begins (to the end
+/// of the frame), `offset` where the field lies behind that; the field holds the sum over the pseudo header. Returns
+/// false, and changes nothing, if the field is not inside the frame.
+pub fn complete(frame: &mut [u8], start: usize, offset: usize) -> bool {
+    let Some(field) = start.checked_add(offset) else { return false };
+    if field.checked_add(2).is_none_or(|end| end > frame.len()) {
+        return false;
+    }
+    // A sum of 0 would say "no checksum" in UDP; all ones is the same number.
+    let sum = Sum16BitWords::new().add_slice(&frame[start..]).to_ones_complement_with_no_zero();
+    write(frame, field, sum.to_ne_bytes());
+    true
+}
+
+fn write(frame: &mut [u8], at: usize, sum: [u8; 2]) {
+    if let Some(field) = frame.get_mut(at..at + 2) {
+        field.copy_from_slice(&sum);
+    }
+}
+
+/// The right sums of one IP datagram, in network order, and where the transport's goes.
+struct Sums {
+    ipv4: Option<[u8; 2]>,
+    field: usize,
+    transport: [u8; 2],
+}
+
+impl Sums {
+    fn of(bytes: &[u8]) -> Option<Self> {
+        let ip = IpSlice::from_slice(bytes).ok()?;
+        if ip.is_fragmenting_payload() {
+            return None;
+        }
+        let transport = ip.payload().payload;
+        let offset_in_transport = match ip.payload_ip_number() {
+            IpNumber::TCP => 16,
+            IpNumber::UDP => 6,
+            IpNumber::IPV6_ICMP => 2,
+            _ => return None,
+        };
+        let (before, rest) = transport.split_at_checked(offset_in_transport)?;
+        let (_, behind) = rest.split_first_chunk::<2>()?;
+        let len = u32::try_from(transport.len()).ok()?.to_be_bytes();
+        let (pseudo, datagram_len, ipv4) = match &ip {
+            IpSlice::Ipv4(ip) => {
+                let header = ip.header();
+                let sum = Sum16BitWords::new()
+                    .add_4bytes(header.source())
+                    .add_4bytes(header.destination());
+                let ipv4 = (header.header_checksum() == 0).then(|| {
+                    let sum = Sum16BitWords::new().add_slice(header.slice());
+                    sum.ones_complement().to_ne_bytes()
+                });
+                (sum, usize::from(header.total_len()), ipv4)
+            }
+            IpSlice::Ipv6(ip) => {
+                let header = ip.header();
+                let mut extensions = ip.extensions().clone().into_iter();
+                if extensions.any(|extension| matches!(extension, Ipv6ExtensionSlice::Routing(_))) {
+                    return None;
+                }
+                let sum = Sum16BitWords::new()
+                    .add_16bytes(header.source())
+                    .add_16bytes(header.destination());
+                (sum, header.slice().len() + usize::from(header.payload_length()), None)
+            }
+        };
+        let sum = pseudo
+            .add_2bytes([0, ip.payload_ip_number().0])
+            .add_4bytes(len)
+            .add_slice(before)
+            .add_slice(behind)
+            .to_ones_complement_with_no_zero();
+        let field = datagram_len.checked_sub(transport.len())? + offset_in_transport;
+        Some(Self { ipv4, field, transport: sum.to_ne_bytes() })
+    }
+}

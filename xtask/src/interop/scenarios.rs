@@ -1,0 +1,114 @@
+//! The scenarios, by name.
+//!
+//! A scenario is a sentence about a small mesh of kernel nodes (K) and Noctule nodes (N). The same
+//! play with kernel nodes only is its *baseline*: it shows that what is asked for is what the module
+//! itself does.
+
+mod chain;
+mod diamond;
+mod fragments;
+mod interface_down;
+mod loss;
+mod pair;
+mod restart;
+mod start;
+mod tables;
+mod two_links;
+
+use anyhow::Result;
+
+use super::stage::Stage;
+
+/// A scenario.
+pub(crate) struct Scenario {
+    /// What it is about, in one word.
+    pub(crate) name: &'static str,
+    /// The kinds of its nodes, as in `K-N-K`.
+    pub(crate) kinds: &'static str,
+    /// What it shows, in one line.
+    pub(crate) about: &'static str,
+    /// About how many seconds it takes: guests are filled by this.
+    pub(crate) seconds: u64,
+    /// What happens.
+    pub(crate) play: fn(&mut Stage) -> Result<()>,
+}
+
+impl Scenario {
+    /// The name on the command line: `chain/K-N-K`.
+    pub(crate) fn full_name(&self) -> String {
+        format!("{}/{}", self.name, self.kinds)
+    }
+
+    /// The name of its files.
+    pub(crate) fn file_name(&self) -> String {
+        format!("{}-{}", self.name, self.kinds)
+    }
+
+    /// Whether it has kernel nodes only.
+    pub(crate) fn is_baseline(&self) -> bool {
+        !self.kinds.contains('N')
+    }
+}
+
+/// Each play with the kinds of nodes it is played with.
+#[rustfmt::skip]
+const SCENARIOS: &[Scenario] = &[
+    Scenario { name: "pair", kinds: "K-K", seconds: 25, play: pair::play, about: pair::ABOUT },
+    Scenario { name: "pair", kinds: "K-N", seconds: 25, play: pair::play, about: pair::ABOUT },
+    Scenario { name: "pair", kinds: "N-N", seconds: 25, play: pair::play, about: pair::ABOUT },
+    Scenario { name: "chain", kinds: "K-K-K", seconds: 35, play: chain::play, about: chain::ABOUT },
+    Scenario { name: "chain", kinds: "N-K-N", seconds: 35, play: chain::play, about: chain::ABOUT },
+    Scenario { name: "chain", kinds: "K-N-K", seconds: 35, play: chain::play, about: chain::ABOUT },
+    Scenario { name: "diamond", kinds: "K-N-K-N", seconds: 60, play: diamond::play, about: diamond::ABOUT },
+    Scenario { name: "loss", kinds: "K-N", seconds: 75, play: loss::play, about: loss::ABOUT },
+    Scenario { name: "two-links", kinds: "K-K", seconds: 40, play: two_links::play, about: two_links::ABOUT },
+    Scenario { name: "two-links", kinds: "K-N", seconds: 40, play: two_links::play, about: two_links::ABOUT },
+    Scenario { name: "fragments", kinds: "K-K-K", seconds: 30, play: fragments::play, about: fragments::ABOUT },
+    Scenario { name: "fragments", kinds: "K-N-K", seconds: 30, play: fragments::play, about: fragments::ABOUT },
+    Scenario { name: "fragments", kinds: "N-K-N", seconds: 30, play: fragments::play, about: fragments::ABOUT },
+    Scenario { name: "tables", kinds: "K-K-K", seconds: 30, play: tables::play, about: tables::ABOUT },
+    Scenario { name: "tables", kinds: "K-N-K", seconds: 30, play: tables::play, about: tables::ABOUT },
+    Scenario { name: "tables", kinds: "N-K-N", seconds: 30, play: tables::play, about: tables::ABOUT },
+    Scenario { name: "restart", kinds: "K-K-K", seconds: 60, play: restart::play, about: restart::ABOUT },
+    Scenario { name: "restart", kinds: "K-N-K", seconds: 60, play: restart::play, about: restart::ABOUT },
+    Scenario { name: "restart", kinds: "N-K-K", seconds: 60, play: restart::play, about: restart::ABOUT },
+    Scenario { name: "start", kinds: "K-N", seconds: 40, play: start::play, about: start::ABOUT },
+    Scenario { name: "first-broadcast", kinds: "K-N", seconds: 50, play: start::first_broadcast, about: start::ABOUT_BROADCAST },
+    Scenario { name: "interface-down", kinds: "K-N", seconds: 70, play: interface_down::play, about: interface_down::ABOUT },
+];
+
+/// All scenarios.
+pub(crate) const fn all() -> &'static [Scenario] {
+    SCENARIOS
+}
+
+/// A scenario by its full name.
+pub(crate) fn find(full_name: &str) -> Option<&'static Scenario> {
+    SCENARIOS.iter().find(|scenario| scenario.full_name() == full_name)
+}
+
+/// The scenarios that a word on the command line means: one by its full name, else all of that
+/// name, baseline included.
+pub(crate) fn matching(word: &str) -> Vec<&'static Scenario> {
+    SCENARIOS
+        .iter()
+        .filter(|scenario| scenario.name == word || scenario.full_name() == word)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_distinct_and_found() {
+        let names: BTreeSet<_> = all().iter().map(Scenario::full_name).collect();
+        assert_eq!(names.len(), all().len());
+        assert!(names.iter().all(|name| find(name).is_some()));
+        assert_eq!(matching("chain").len(), 3);
+        assert_eq!(matching("chain/K-N-K").len(), 1);
+        assert!(matching("no such").is_empty());
+    }
+}

@@ -1,0 +1,74 @@
+//! Where scenarios are played: inside the guest.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::capture::Pcapng;
+use super::node::Programs;
+use super::record::Record;
+use super::scenarios::{self, Scenario};
+use super::scene::Scene;
+use crate::lab::Lab;
+
+/// What a scenario has at hand.
+pub(crate) struct Stage {
+    /// The programs of the nodes.
+    pub(crate) programs: Programs,
+    /// The kinds of the scenario's nodes, as in `K-N-K`.
+    pub(crate) kinds: &'static str,
+    /// Where the scenario says what it does and sees.
+    pub(crate) record: Record,
+    capture: Pcapng,
+    lab: Lab,
+}
+
+impl Stage {
+    /// Builds a mesh of the scenario's own kinds.
+    pub(crate) fn mesh(&mut self, links: &[(u8, u8)]) -> Result<Scene<'_>> {
+        self.mesh_of(self.kinds, links)
+    }
+
+    /// Builds a mesh of these kinds.
+    pub(crate) fn mesh_of(&mut self, kinds: &str, links: &[(u8, u8)]) -> Result<Scene<'_>> {
+        Scene::build(&mut self.record, &self.lab, &self.programs, &self.capture, kinds, links)
+    }
+}
+
+/// Plays scenarios one after the other; their records and captures go to `folder`.
+///
+/// The exit status says whether they could be played: what they found is in the records.
+pub(crate) fn play(folder: &Path, programs: &Programs, names: &[String]) -> Result<()> {
+    for name in names {
+        let scenario = scenarios::find(name).with_context(|| format!("no scenario {name}"))?;
+        play_one(folder, programs, scenario)?;
+    }
+    Ok(())
+}
+
+fn play_one(folder: &Path, programs: &Programs, scenario: &'static Scenario) -> Result<()> {
+    let name = scenario.file_name();
+    let logs = folder.join(format!("{name}.logs"));
+    fs::create_dir_all(&logs)?;
+    let programs = Programs { logs, ..programs.clone() };
+    let mut stage = Stage {
+        programs,
+        kinds: scenario.kinds,
+        record: Record::create(folder, &name)?,
+        capture: Pcapng::create(&capture_path(folder, &name))?,
+        lab: Lab::new(&format!("interop-{name}"))?,
+    };
+    let outcome = (scenario.play)(&mut stage);
+    if let Err(error) = outcome {
+        stage.record.check("the scenario runs to its end", false, format!("{error:#}"));
+    } else {
+        stage.record.check("the scenario runs to its end", true, "");
+    }
+    stage.capture.flush()
+}
+
+/// The capture of a scenario.
+pub(crate) fn capture_path(folder: &Path, file_name: &str) -> PathBuf {
+    folder.join(format!("{file_name}.pcapng"))
+}

@@ -1,0 +1,112 @@
+//! `cargo xtask`: the project's own chores. One file for each verb.
+
+mod cases;
+mod conformance;
+mod fuzz;
+mod inside;
+mod lab;
+mod packages;
+mod paths;
+mod program;
+mod test;
+
+use std::fmt;
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+/// A verb of the command line.
+struct Verb {
+    name: &'static str,
+    /// What may follow it; empty for the verbs that only other parts of this program use.
+    arguments: &'static str,
+    /// One line for the help page; empty for the same.
+    about: &'static str,
+    run: fn(&[String]) -> Result<ExitCode>,
+}
+
+/// The verbs, in the order of the help page.
+const VERBS: &[Verb] = &[
+    Verb {
+        name: "test",
+        arguments: "[--list] [TIER...]",
+        about: "run every tier of tests and print a summary",
+        run: test::main,
+    },
+    Verb {
+        name: "fuzz",
+        arguments: "[--seconds N] [TARGET...]",
+        about: "replay the fuzz corpora, and fuzz where cargo-fuzz is there",
+        run: fuzz::main,
+    },
+    Verb {
+        name: "conformance",
+        arguments: "[--check]",
+        about: "write docs/conformance.md: which test proves which rule",
+        run: conformance::main,
+    },
+    Verb {
+        name: "lab",
+        arguments: "[CASE...]",
+        about: "check the network laboratory that the real tiers use",
+        run: lab::checks::main,
+    },
+    Verb { name: INSIDE, arguments: "", about: "", run: inside::main },
+    Verb {
+        name: CAN_ENCLOSE,
+        arguments: "",
+        about: "",
+        run: |_| lab::separate().map(|()| ExitCode::SUCCESS),
+    },
+];
+
+/// Runs a program in an enclosure of its own; cargo is told to start test programs with it.
+pub(crate) const INSIDE: &str = "inside";
+/// Whether an enclosure can be had: asked of a second process of this program.
+pub(crate) const CAN_ENCLOSE: &str = "can-enclose";
+
+/// A command line that makes no sense: exit status 2.
+#[derive(Debug)]
+pub(crate) struct BadUse(String);
+
+impl BadUse {
+    /// The error to return.
+    pub(crate) fn because(reason: impl Into<String>) -> anyhow::Error {
+        anyhow::Error::new(Self(reason.into()))
+    }
+}
+
+impl fmt::Display for BadUse {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for BadUse {}
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let (name, arguments) = match words.split_first() {
+        Some((name, arguments)) => (name.as_str(), arguments),
+        None => ("help", &[][..]),
+    };
+    if ["help", "--help", "-h"].contains(&name) {
+        help();
+        return ExitCode::SUCCESS;
+    }
+    let Some(verb) = VERBS.iter().find(|verb| verb.name == name) else {
+        eprintln!("xtask: no verb {name}; see `cargo xtask help`");
+        return ExitCode::from(2);
+    };
+    (verb.run)(arguments).unwrap_or_else(|error| {
+        eprintln!("xtask {name}: {error:#}");
+        ExitCode::from(if error.is::<BadUse>() { 2 } else { 1 })
+    })
+}
+
+fn help() {
+    println!("cargo xtask VERB\n");
+    for verb in VERBS.iter().filter(|verb| !verb.about.is_empty()) {
+        println!("  {:38} {}", format!("{} {}", verb.name, verb.arguments), verb.about);
+    }
+}

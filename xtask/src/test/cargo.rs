@@ -1,0 +1,197 @@
+//! Running cargo, and reading what the test programs it starts have printed.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+
+use super::job::{Finished, Job, Outcome};
+use crate::cases::Counts;
+use crate::lab;
+
+/// The cargo that started this program, else the one in PATH.
+pub(crate) fn program() -> PathBuf {
+    std::env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from)
+}
+
+/// A test program: what cargo calls a test target.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct TestTarget {
+    /// Its package.
+    pub(crate) package: String,
+    /// Its name: `packet_ring` for `tests/packet_ring.rs`.
+    pub(crate) name: String,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    targets: Vec<Target>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    kind: Vec<String>,
+    name: String,
+}
+
+/// The test targets (`tests/*.rs`) of the workspace.
+pub(crate) fn test_targets(job: &Job<'_>) -> Result<Vec<TestTarget>> {
+    let mut command = job.cargo(&["metadata", "--no-deps", "--format-version=1"]);
+    let output = lab::run(&mut command, job.time_left())?.success()?;
+    let metadata: Metadata =
+        serde_json::from_str(&output).context("odd answer of cargo metadata")?;
+    let mut targets = Vec::new();
+    for package in metadata.packages {
+        for target in package.targets {
+            if target.kind == ["test"] {
+                targets.push(TestTarget { package: package.name.clone(), name: target.name });
+            }
+        }
+    }
+    targets.sort();
+    Ok(targets)
+}
+
+/// Runs `cargo test` with these words and reads the counts.
+pub(crate) fn test(job: &Job<'_>, words: &[&str], enclosed: bool) -> Result<Outcome> {
+    let mut command = job.cargo(&["test", "--no-fail-fast"]);
+    command.args(words);
+    if !words.contains(&"--doc") {
+        // The output of tests that passed is where they say that they were skipped.
+        command.args(["--", "--show-output"]);
+    }
+    if enclosed {
+        let this = job.session.this.path().display();
+        command.env(runner_variable(job)?, format!("{this} {}", crate::INSIDE));
+    }
+    Ok(outcome(&job.run(&mut command)?))
+}
+
+/// The variable with which cargo is told how to start the programs it has built.
+fn runner_variable(job: &Job<'_>) -> Result<String> {
+    let output = lab::run(job.command("rustc").arg("-vV"), job.time_left())?.success()?;
+    let Some(host) = output.lines().find_map(|line| line.strip_prefix("host: ")) else {
+        bail!("`rustc -vV` names no host");
+    };
+    Ok(format!("CARGO_TARGET_{}_RUNNER", host.to_uppercase().replace('-', "_")))
+}
+
+fn outcome(finished: &Finished) -> Outcome {
+    let mut outcome = parse(&finished.text);
+    let failed = outcome.counts.failed > 0;
+    if !finished.success && !failed {
+        // It did not build, or a test program died on the way.
+        outcome.counts.failed = 1;
+    }
+    if !finished.success {
+        outcome.failures.push(finished.tail());
+    } else if failed {
+        outcome.failures.push("cargo says success in spite of failed tests".into());
+    }
+    outcome
+}
+
+/// Reads the output of test programs.
+///
+/// A test that finds that it cannot run prints `skipped: REASON` on a line and returns: it counts as
+/// skipped here, although the test program counts it as passed.
+fn parse(text: &str) -> Outcome {
+    let mut outcome = Outcome::default();
+    let mut showing = None;
+    let mut skips: BTreeMap<(usize, &str), &str> = BTreeMap::new();
+    let mut program = 0;
+    for line in text.lines() {
+        if let Some(result) = line.strip_prefix("test result: ") {
+            outcome.counts.add(counts(result));
+            (showing, program) = (None, program + 1);
+        } else if let Some(name) = shown_test(line) {
+            showing = Some(name);
+        } else if let Some((name, result)) =
+            line.strip_prefix("test ").and_then(|rest| rest.rsplit_once(" ... "))
+        {
+            if result.starts_with("FAILED") {
+                outcome.failures.push(name.to_owned());
+            } else if let Some(reason) = result.strip_prefix("ignored") {
+                let reason = reason.trim_start_matches([',', ' ']);
+                let reason = if reason.is_empty() { "marked #[ignore]" } else { reason };
+                outcome.skips.push(format!("{name}: {reason}"));
+            }
+        } else if let (Some(reason), Some(name)) = (line.strip_prefix("skipped: "), showing) {
+            skips.insert((program, name), reason);
+        }
+    }
+    for ((_, name), reason) in skips {
+        outcome.counts.passed = outcome.counts.passed.saturating_sub(1);
+        outcome.counts.skipped += 1;
+        outcome.skips.push(format!("{name}: {reason}"));
+    }
+    outcome
+}
+
+/// `---- NAME stdout ----`
+fn shown_test(line: &str) -> Option<&str> {
+    line.strip_prefix("---- ")?.strip_suffix(" stdout ----")
+}
+
+/// `ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s`
+fn counts(result: &str) -> Counts {
+    let number = |word: &str| {
+        result
+            .split(['.', ';'])
+            .find_map(|part| part.trim().strip_suffix(word)?.trim().parse().ok())
+            .unwrap_or(0)
+    };
+    Counts { passed: number("passed"), failed: number("failed"), skipped: number("ignored") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "\
+running 4 tests
+test a::works ... ok
+test needs_root ... ok
+test slow - should panic ... ignored, takes an hour
+test broken ... FAILED
+
+successes:
+
+---- a::works stdout ----
+skipping is not what it does
+
+---- needs_root stdout ----
+skipped: no right to open a raw socket
+
+successes:
+    a::works
+
+failures:
+
+---- broken stdout ----
+assertion failed
+
+test result: FAILED. 2 passed; 1 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s
+
+   Doc-tests noctule_wire
+test result: ok. 7 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.20s
+";
+
+    #[test]
+    fn the_output_of_test_programs_is_read() {
+        let outcome = parse(TEXT);
+        assert_eq!(outcome.counts, Counts { passed: 8, failed: 1, skipped: 2 });
+        assert_eq!(outcome.failures, ["broken"]);
+        assert_eq!(
+            outcome.skips,
+            ["slow - should panic: takes an hour", "needs_root: no right to open a raw socket"]
+        );
+    }
+}

@@ -1,0 +1,225 @@
+//! The tiers, from cheap to real.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::cargo::{self, TestTarget};
+use super::job::{Job, Outcome};
+
+/// What a tier cannot do without.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Need {
+    /// Network namespaces: root, or user namespaces allowed.
+    Laboratory,
+    /// A program and the Debian package that has it.
+    Program(&'static str, &'static str),
+}
+
+/// A tier.
+pub(crate) struct Tier {
+    /// Its name on the command line.
+    pub(crate) name: &'static str,
+    /// What it shows.
+    pub(crate) about: &'static str,
+    /// What it cannot do without.
+    pub(crate) needs: &'static [Need],
+    /// How long it may take, building included, on a slow machine.
+    pub(crate) limit: Duration,
+    /// Runs it.
+    pub(crate) run: fn(&Job<'_>) -> Result<Outcome>,
+}
+
+const fn minutes(count: u64) -> Duration {
+    Duration::from_secs(count * 60)
+}
+
+/// The tiers in the order they run.
+pub(crate) const TIERS: &[Tier] = &[
+    Tier {
+        name: "format",
+        about: "the source is formatted",
+        needs: &[],
+        limit: minutes(2),
+        run: |job| check(job, &["fmt", "--all", "--check"]),
+    },
+    Tier {
+        name: "conformance",
+        about: "docs/conformance.md tells the truth",
+        needs: &[],
+        limit: minutes(1),
+        run: |job| Ok(job.run(&mut job.xtask(&["conformance", "--check"]))?.check()),
+    },
+    Tier {
+        name: "lint",
+        about: "clippy finds nothing, in any target",
+        needs: &[],
+        limit: minutes(10),
+        run: |job| check(job, &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
+    },
+    Tier {
+        name: "docs",
+        about: "the documentation builds without a warning",
+        needs: &[],
+        limit: minutes(10),
+        run: docs,
+    },
+    Tier {
+        name: "unit",
+        about: "unit, property and doc tests of every crate",
+        needs: &[],
+        limit: minutes(12),
+        run: unit,
+    },
+    Tier {
+        name: "captures",
+        about: "frames and tables of the real kernel module",
+        needs: &[],
+        limit: minutes(8),
+        run: |job| suite(job, Suite::Captures, false),
+    },
+    Tier {
+        name: "simulation",
+        about: "whole meshes in virtual time",
+        needs: &[],
+        limit: minutes(12),
+        run: |job| cargo::test(job, &["--package", "noctule-sim"], false),
+    },
+    Tier {
+        name: "fuzz",
+        about: "replay of the fuzz corpora; fuzzing where cargo-fuzz is there",
+        needs: &[],
+        limit: minutes(20),
+        run: |job| job.verb(&["fuzz"]),
+    },
+    Tier {
+        name: "benches",
+        about: "every bench runs once",
+        needs: &[],
+        limit: minutes(8),
+        run: benches,
+    },
+    Tier {
+        name: "decode",
+        about: "tshark's dissector understands what is built",
+        needs: &[Need::Program("tshark", "tshark")],
+        limit: minutes(8),
+        run: |job| suite(job, Suite::Decode, false),
+    },
+    Tier {
+        name: "lab",
+        about: "the network laboratory does what it says",
+        needs: &[Need::Laboratory],
+        limit: minutes(3),
+        run: |job| job.verb(&["lab"]),
+    },
+    Tier {
+        name: "rings",
+        about: "the memory-mapped packet rings on real links",
+        needs: &[Need::Laboratory],
+        limit: minutes(8),
+        run: |job| suite(job, Suite::Rings, true),
+    },
+];
+
+/// Which tier a test program belongs to; what no other tier names is a unit test.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Suite {
+    Unit,
+    Captures,
+    Simulation,
+    Fuzz,
+    Decode,
+    Rings,
+}
+
+impl Suite {
+    fn of(target: &TestTarget) -> Self {
+        match (target.package.as_str(), target.name.as_str()) {
+            ("noctule-sim", _) => Self::Simulation,
+            ("noctule-fuzz", _) => Self::Fuzz,
+            ("noctule-dataplane", name) if name.contains("ring") => Self::Rings,
+            (_, name) if name.starts_with("captur") => Self::Captures,
+            (_, name) if name.starts_with("decode") => Self::Decode,
+            _ => Self::Unit,
+        }
+    }
+}
+
+fn check(job: &Job<'_>, words: &[&str]) -> Result<Outcome> {
+    Ok(job.run(&mut job.cargo(words))?.check())
+}
+
+fn docs(job: &Job<'_>) -> Result<Outcome> {
+    let mut command = job.cargo(&["doc", "--workspace", "--no-deps", "--document-private-items"]);
+    Ok(job.run(command.env("RUSTDOCFLAGS", "-D warnings"))?.check())
+}
+
+fn unit(job: &Job<'_>) -> Result<Outcome> {
+    // The packages with a tier of their own are left to it.
+    let most = ["--workspace", "--exclude", "noctule-sim", "--exclude", "noctule-fuzz"];
+    let mut words = [&most[..], &["--lib", "--bins"]].concat();
+    let targets = cargo::test_targets(job)?;
+    for target in targets.iter().filter(|target| Suite::of(target) == Suite::Unit) {
+        words.extend(["--test", &target.name]);
+    }
+    let mut outcome = cargo::test(job, &words, false)?;
+    outcome.add(cargo::test(job, &[&most[..], &["--doc"]].concat(), false)?);
+    Ok(outcome)
+}
+
+/// Runs the test programs of a suite.
+fn suite(job: &Job<'_>, suite: Suite, enclosed: bool) -> Result<Outcome> {
+    let targets = cargo::test_targets(job)?;
+    let targets: Vec<_> = targets.iter().filter(|target| Suite::of(target) == suite).collect();
+    let mut words = Vec::new();
+    for target in &targets {
+        words.extend(["--package", &target.package, "--test", &target.name]);
+    }
+    if words.is_empty() {
+        return Ok(Outcome::failed("no test program belongs to this tier".into()));
+    }
+    cargo::test(job, &words, enclosed)
+}
+
+fn benches(job: &Job<'_>) -> Result<Outcome> {
+    // Without `--bench` criterion runs each bench once and measures nothing.
+    let finished =
+        job.run(&mut job.cargo(&["test", "--package", "noctule-benches", "--benches"]))?;
+    let mut outcome = finished.check();
+    if finished.success {
+        let ran = finished.text.lines().filter(|line| *line == "Success").count();
+        outcome.counts.passed = ran;
+        if ran == 0 {
+            return Ok(Outcome::failed(format!("no bench ran\n{}", finished.tail())));
+        }
+    }
+    Ok(outcome)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_test_program_belongs_to_one_suite() {
+        let suite = |package: &str, name: &str| {
+            Suite::of(&TestTarget { package: package.into(), name: name.into() })
+        };
+        assert_eq!(suite("noctule-wire", "captures"), Suite::Captures);
+        assert_eq!(suite("noctule-wire", "captured_state"), Suite::Captures);
+        assert_eq!(suite("noctule-wire", "round_trip"), Suite::Unit);
+        assert_eq!(suite("noctule-wire", "decode"), Suite::Decode);
+        assert_eq!(suite("noctule-dataplane", "packet_ring"), Suite::Rings);
+        assert_eq!(suite("noctule-sim", "captures"), Suite::Simulation);
+        assert_eq!(suite("noctule-fuzz", "replay"), Suite::Fuzz);
+    }
+
+    #[test]
+    fn the_tiers_have_different_names() {
+        let mut names: Vec<_> = TIERS.iter().map(|tier| tier.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), TIERS.len());
+    }
+}

@@ -95,15 +95,15 @@ pub(crate) fn run(cases: &[Case], wanted: &[String]) -> Result<ExitCode> {
         match result {
             Ok(()) => {
                 counts.passed += 1;
-                println!("ok      {:6.1} s  {}", seconds, case.name);
+                println!("ok      {} ({seconds:.1} s)", case.name);
             }
             Err(error) if error.is::<Skipped>() => {
                 counts.skipped += 1;
-                println!("skipped {:6.1} s  {}: {error:#}", seconds, case.name);
+                println!("skipped {}: {error:#}", case.name);
             }
             Err(error) => {
                 counts.failed += 1;
-                println!("FAILED  {:6.1} s  {}: {error:#}", seconds, case.name);
+                println!("FAILED  {} ({seconds:.1} s): {error:#}", case.name);
             }
         }
     }

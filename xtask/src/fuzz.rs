@@ -96,7 +96,12 @@ fn targets(folder: &Path) -> Result<Vec<String>> {
 
 /// Replays the corpora through the same functions on the stable compiler.
 fn replay(counts: &mut Counts) -> Result<()> {
-    let mut command = cargo(&["test", "--package", "noctule-fuzz", "--lib", "--tests"]);
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = tied(&program);
+    command
+        .current_dir(paths::project())
+        .args(["test", "--package", "noctule-fuzz", "--lib", "--tests"])
+        .env("CARGO_TERM_COLOR", "never");
     let output = run(&mut command, BUILD_LIMIT)?;
     print!("{}", output.stdout);
     for line in output.stdout.lines().filter_map(|line| line.strip_prefix("test ")) {
@@ -116,6 +121,9 @@ fn replay(counts: &mut Counts) -> Result<()> {
 fn cannot_fuzz() -> Option<String> {
     if packages::find("cargo-fuzz").is_none() {
         return Some("cargo-fuzz is missing; `cargo install cargo-fuzz`".into());
+    }
+    if packages::find("c++").is_none() {
+        return Some("no C++ compiler; `apt-get install g++`".into());
     }
     let nightly = run(tied("rustc".as_ref()).args(["+nightly", "--version"]), BUILD_LIMIT);
     match nightly {
@@ -159,27 +167,17 @@ fn fuzz(folder: &Path, targets: &[String], seconds: u64, counts: &mut Counts) ->
 
 /// `cargo fuzz` on the nightly toolchain, with a build that is quick and can be debugged.
 fn cargo_fuzz(verb: &str, host: &str) -> Command {
-    let mut command = cargo(&[]);
-    command = {
-        // The cargo that started this program is that of the default toolchain.
-        let mut nightly = tied("cargo".as_ref());
-        nightly.envs(command.get_envs().filter_map(|(key, value)| Some((key, value?))));
-        nightly
-    };
+    // Not the cargo that started this program: only rustup's own knows `+nightly`.
+    let mut command = tied("cargo".as_ref());
     command
         .current_dir(paths::project())
         .args(["+nightly", "fuzz", verb, "--features", "libfuzzer", "--target", host])
-        .env_remove("RUSTUP_TOOLCHAIN")
         .env("CARGO_PROFILE_RELEASE_LTO", "off")
         .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
         .env("CARGO_PROFILE_RELEASE_STRIP", "none");
-    command
-}
-
-fn cargo(words: &[&str]) -> Command {
-    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = tied(&program);
-    command.current_dir(paths::project()).args(words).env("CARGO_TERM_COLOR", "never");
+    for inherited in ["CARGO", "RUSTC", "RUSTUP_TOOLCHAIN", "LD_LIBRARY_PATH"] {
+        command.env_remove(inherited);
+    }
     command
 }
 

@@ -26,7 +26,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::cases::Counts;
 use crate::uml::{Kernel, Release};
-use crate::{lab, packages, paths, program};
+use crate::{BadUse, lab, packages, paths, program};
 use node::Programs;
 use run::{Outcome, Run};
 use scenarios::Scenario;
@@ -106,21 +106,25 @@ fn parse(words: &[String]) -> Result<Asked> {
     while let Some(word) = words.next() {
         match word.as_str() {
             "--kernel" => {
-                let name = words.next().context("--kernel wants a release: 6.1 or 7.2")?;
-                let release = Release::from_name(name);
-                asked.releases = vec![release.with_context(|| {
-                    format!("no kernel {name} is known here: say 6.1 or 7.2")
-                })?];
+                let release = words.next().and_then(|name| Release::from_name(name));
+                asked.releases = vec![
+                    release
+                        .ok_or_else(|| BadUse::because("--kernel wants a release: 6.1 or 7.2"))?,
+                ];
             }
             "--baseline" => baseline = true,
             "--verbose" => asked.verbose = true,
             "--list" => asked.list = true,
-            option if option.starts_with('-') => bail!("no option {option}\n{USAGE}"),
+            option if option.starts_with('-') => {
+                return Err(BadUse::because(format!("no option {option}\n{USAGE}")));
+            }
             name => {
                 named = true;
                 let found = scenarios::matching(name);
                 if found.is_empty() {
-                    bail!("no scenario {name}; `cargo xtask interop --list` names them");
+                    return Err(BadUse::because(format!(
+                        "no scenario {name}; `cargo xtask interop --list` names them"
+                    )));
                 }
                 asked.scenarios.extend(found);
             }
@@ -137,7 +141,8 @@ fn parse(words: &[String]) -> Result<Asked> {
 fn play(release: Release, asked: &Asked, noctule: &Path) -> Counts {
     let asked_for = asked.scenarios.len();
     // The file of this program may be replaced by a build while the guests run it.
-    let prepared = paths::Copy::new().and_then(|this| Ok((prepare(release, &this, noctule)?, this)));
+    let prepared =
+        paths::Copy::new().and_then(|this| Ok((prepare(release, &this, noctule)?, this)));
     let (run, _this) = match prepared {
         Ok(prepared) => prepared,
         Err(error) => {

@@ -10,18 +10,22 @@
 
 pub(crate) mod checks;
 mod enclosure;
+mod frames;
 mod link;
 mod namespace;
 mod netem;
 mod process;
 mod rtnetlink;
+mod wire;
 
 pub(crate) use enclosure::{Side, check, enclose, end_on_signals, separate};
+pub(crate) use frames::FrameSocket;
 pub(crate) use link::Link;
 pub(crate) use namespace::{Namespace, Set};
 pub(crate) use netem::Netem;
 pub(crate) use process::{Output, Process, run, tied};
 pub(crate) use rtnetlink::End;
+pub(crate) use wire::{Way, Wire};
 
 use std::fmt;
 use std::fs;
@@ -102,6 +106,24 @@ impl Lab {
         here.add_veth(here_end, there, there_end, mtu)?;
         here.set_link(here_end.name, &[Set::Up])?;
         there.set_link(there_end.name, &[Set::Up])
+    }
+
+    /// A link as [`Self::veth`] makes it, with losses and delays that [`Wire::set`] sets: for kernels
+    /// without netem, and for links whose two directions differ.
+    pub(crate) fn wire(
+        &self,
+        here: &Namespace,
+        here_end: &End<'_>,
+        there: &Namespace,
+        there_end: &End<'_>,
+        mtu: u32,
+    ) -> Result<Wire> {
+        // Links lose different frames, and each the same ones in every run.
+        let name = [here_end.name, there_end.name].concat();
+        let seed = name.bytes().fold(0xcbf2_9ce4_8422_2325, |seed: u64, byte| {
+            (seed ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        Wire::new(self, (here, here_end), (there, there_end), mtu, seed)
     }
 
     /// The folder of the log files.

@@ -3,12 +3,13 @@
 mod cases;
 mod conformance;
 mod fuzz;
-mod inside;
+mod interop;
 mod lab;
 mod packages;
 mod paths;
 mod program;
 mod test;
+mod uml;
 
 use std::fmt;
 use std::process::ExitCode;
@@ -34,6 +35,12 @@ const VERBS: &[Verb] = &[
         run: test::main,
     },
     Verb {
+        name: "interop",
+        arguments: interop::ARGUMENTS,
+        about: "meet the real batman-adv, in user-mode Linux",
+        run: interop::main,
+    },
+    Verb {
         name: "fuzz",
         arguments: "[--seconds N] [TARGET...]",
         about: "replay the fuzz corpora, and fuzz where cargo-fuzz is there",
@@ -51,7 +58,7 @@ const VERBS: &[Verb] = &[
         about: "check the network laboratory that the real tiers use",
         run: lab::checks::main,
     },
-    Verb { name: INSIDE, arguments: "", about: "", run: inside::main },
+    Verb { name: interop::GUEST, arguments: "", about: "", run: interop::guest },
     Verb {
         name: CAN_ENCLOSE,
         arguments: "",
@@ -60,8 +67,6 @@ const VERBS: &[Verb] = &[
     },
 ];
 
-/// Runs a program in an enclosure of its own; cargo is told to start test programs with it.
-pub(crate) const INSIDE: &str = "inside";
 /// Whether an enclosure can be had: asked of a second process of this program.
 pub(crate) const CAN_ENCLOSE: &str = "can-enclose";
 
@@ -107,6 +112,6 @@ fn main() -> ExitCode {
 fn help() {
     println!("cargo xtask VERB\n");
     for verb in VERBS.iter().filter(|verb| !verb.about.is_empty()) {
-        println!("  {:38} {}", format!("{} {}", verb.name, verb.arguments), verb.about);
+        println!("  {} {}\n      {}", verb.name, verb.arguments, verb.about);
     }
 }

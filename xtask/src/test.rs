@@ -71,7 +71,7 @@ fn run(tier: &'static Tier, session: &Session) -> Row {
     let outcome = live(tier.name, start, || match missing(tier) {
         Some(reason) => Outcome::skipped(reason, session.strict),
         None => match (tier.run)(&Job::new(tier, session)) {
-            Ok(outcome) => outcome,
+            Ok(outcome) => outcome.judged(session.strict),
             Err(error) if error.is::<Skipped>() => {
                 Outcome::skipped(format!("{error:#}"), session.strict)
             }

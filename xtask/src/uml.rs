@@ -56,8 +56,6 @@ impl Release {
 /// A kernel that is ready to boot.
 #[derive(Clone, Debug)]
 pub(crate) struct Kernel {
-    /// Which of the supported releases was asked for.
-    pub(crate) asked: Release,
     /// What the kernel calls itself, for example `6.1.176`.
     pub(crate) release: String,
     /// The program to run.
@@ -87,7 +85,7 @@ impl Kernel {
             .max()
             .with_context(|| format!("no kernel modules in {}", modules.display()))?;
         let module_tree = modules::tree(&cache, &modules, &release)?;
-        Ok(Self { asked, release, binary, module_tree })
+        Ok(Self { release, binary, module_tree })
     }
 }
 

@@ -87,6 +87,7 @@ impl BatmanIv {
         self.cycles[iface.index()] = Some(cycle);
         self.next_purge.get_or_insert(ctx.now + purge::TICK);
         self.refresh_active(interfaces);
+        self.forget_own(ctx, interfaces);
     }
 
     /// The link, the address, the MTU or the role of an interface changed; `interfaces` has it already.
@@ -103,6 +104,7 @@ impl BatmanIv {
             self.discard_queued(iface);
             self.purge(ctx, interfaces);
         }
+        self.forget_own(ctx, interfaces);
     }
 
     /// An interface left; `interfaces` no longer has it (IV-94).

@@ -2,7 +2,7 @@
 //! (MGMT-31), in its order.
 
 mod mac;
-mod rows;
+pub(crate) mod rows;
 
 pub use mac::Address;
 pub use rows::{

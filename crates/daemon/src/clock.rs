@@ -6,18 +6,18 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The monotonic clock, counted from the start of the process. All threads carry copies of one.
 #[derive(Clone, Copy, Debug)]
-pub struct Clock {
+pub(crate) struct Clock {
     origin: std::time::Instant,
 }
 
 impl Clock {
     /// A clock that shows [`Instant::ZERO`].
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self { origin: std::time::Instant::now() }
     }
 
     /// The time.
-    pub fn now(&self) -> Instant {
+    pub(crate) fn now(&self) -> Instant {
         Instant::from_micros(u64::try_from(self.origin.elapsed().as_micros()).unwrap_or(u64::MAX))
     }
 }

@@ -129,7 +129,7 @@ fn take_lock(path: &Path, socket: &Path) -> Result<Flock<File>, String> {
             Ok(lock) => lock,
             Err((mut file, Errno::EWOULDBLOCK)) => {
                 let mut holder = String::new();
-                let _ = file.by_ref().take(16).read_to_string(&mut holder);
+                let _ = Read::by_ref(&mut file).take(16).read_to_string(&mut holder);
                 let holder = match holder.trim() {
                     "" => String::new(),
                     pid => format!(" (process {pid})"),

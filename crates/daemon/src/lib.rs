@@ -1,9 +1,21 @@
 //! The Linux side of a node.
 //!
-//! [`settings`] says what a node can run on, [`run`] runs one. [`api`] and [`Client`] are for tools that talk to a running
-//! node. Nothing here decides anything about the mesh: the engine and the pipeline do.
+//! [`settings`] says what a node can run on, [`run`] runs one, and [`api`] is what tools and a running node say to each
+//! other. Nothing here decides anything about the mesh: the engine and the pipeline do.
 
 pub mod api;
 mod clock;
+mod control_socket;
+mod entropy;
+mod instance;
+mod link_watch;
+mod log;
+mod node;
+mod rights;
+mod run;
 pub mod settings;
+mod suitable;
 mod wake;
+mod worker;
+
+pub use run::{Failure, run};

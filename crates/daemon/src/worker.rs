@@ -7,7 +7,7 @@
 mod outlet;
 mod punt;
 
-pub(crate) use punt::{Punted, Punts};
+pub(crate) use punt::{Punted, Punts, queue};
 
 use crate::clock::{Clock, poll_timeout_ms};
 use crate::wake::Wake;

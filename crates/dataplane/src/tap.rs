@@ -233,11 +233,8 @@ impl Tap {
     pub fn set_up(&self, up: bool) -> Result<(), TapError> {
         let mut request = self.request()?;
         request.get_flags(&self.socket).map_err(system("SIOCGIFFLAGS"))?;
-        let flags = if up {
-            request.flags() | libc::IFF_UP
-        } else {
-            request.flags() & !libc::IFF_UP
-        };
+        let flags =
+            if up { request.flags() | libc::IFF_UP } else { request.flags() & !libc::IFF_UP };
         request.set_flags(flags);
         request.apply_flags(&self.socket).map_err(system("SIOCSIFFLAGS"))
     }
@@ -263,8 +260,13 @@ mod tests {
 
     #[test]
     fn names_that_linux_would_not_take_are_refused_before_anything_happens() {
-        for name in ["", ".", "..", "a name", "a/b", "a:b", "bat%d", "0123456789abcdef", "a\0b", "a\n"] {
-            assert!(matches!(Tap::open(name), Err(TapError::BadName(bad)) if bad == name), "{name:?}");
+        for name in
+            ["", ".", "..", "a name", "a/b", "a:b", "bat%d", "0123456789abcdef", "a\0b", "a\n"]
+        {
+            assert!(
+                matches!(Tap::open(name), Err(TapError::BadName(bad)) if bad == name),
+                "{name:?}"
+            );
         }
         for name in ["bat0", "0123456789abcde", "bät"] {
             assert!(InterfaceName::new(name).is_some(), "{name}");

@@ -79,6 +79,7 @@ impl<'a> Fragment<'a> {
 
     /// The header alone, to be written in front of the data.
     pub fn header(&self) -> [u8; HEADER_LEN] {
+        debug_assert!(usize::from(self.number) < Self::PARTS_MAX && self.priority < 8);
         let header = Header {
             packet_type: 0x41,
             version: COMPAT_VERSION,

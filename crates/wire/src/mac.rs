@@ -95,3 +95,31 @@ impl FromStr for Mac {
         if parts.next().is_some() { Err(BadMac) } else { Ok(Self(bytes)) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_and_back() {
+        let mac = Mac([0x02, 0xba, 0, 0, 0x01, 0xff]);
+        assert_eq!(mac.to_string(), "02:ba:00:00:01:ff");
+        assert_eq!("02:ba:00:00:01:ff".parse(), Ok(mac));
+        assert_eq!("2:BA:0:0:1:fF".parse(), Ok(mac), "as people type it");
+        let wrong = ["", "02:ba:00:00:01", "02:ba:00:00:01:ff:00", "02:ba:00:00:01:100", "bat0"];
+        for text in
+            wrong.into_iter().chain(["02:ba:00:00:01:", "+2:ba:00:00:01:ff", "02-ba-00-00-01-ff"])
+        {
+            assert_eq!(text.parse::<Mac>(), Err(BadMac), "{text}");
+        }
+    }
+
+    #[test]
+    fn wire_10_who_can_be_a_station() {
+        assert!(Mac([2, 0, 0, 0, 0, 1]).is_station());
+        assert!(!Mac::ZERO.is_station() && Mac::ZERO.is_zero() && !Mac::ZERO.is_group());
+        assert!(!Mac::BROADCAST.is_station() && Mac::BROADCAST.is_group());
+        assert!(!Mac([0x33, 0x33, 0, 0, 0, 1]).is_station());
+        assert!(Mac([0xba, 0xbe, 1, 2, 3, 4]).is_loop_detect(), "WIRE-108");
+    }
+}

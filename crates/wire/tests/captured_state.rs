@@ -24,7 +24,7 @@ fn translation_table(area: &[u8]) -> Option<TranslationTable<'_>> {
 
 /// Every container of the kernel's OGMs is of the catalogue, with the length it says.
 #[test]
-fn wire_80_wire_84_wire_90_wire_91_wire_92_wire_93_catalogue() {
+fn wire_80_wire_90_wire_91_wire_92_wire_93_catalogue() {
     for folder in FOLDERS {
         let (mut gateways, mut flags) = (BTreeSet::new(), BTreeSet::new());
         for_each_ogm(folder, |at, _, ogm| {

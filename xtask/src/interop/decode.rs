@@ -44,7 +44,15 @@ fn sent_frames(tshark: &Path, capture: &Path) -> Result<Vec<Frame>> {
     let output = Command::new(tshark)
         .arg("-r")
         .arg(capture)
-        .args(["-n", "-Y", "frame.packet_flags_direction == 2", "-T", "fields", "-E", "occurrence=a"])
+        .args([
+            "-n",
+            "-Y",
+            "frame.packet_flags_direction == 2",
+            "-T",
+            "fields",
+            "-E",
+            "occurrence=a",
+        ])
         .args(["-e", "frame.number", "-e", "frame.protocols", "-e", "_ws.malformed"])
         .args(["-e", "_ws.expert.severity", "-e", "_ws.expert.message", "-e", "eth.type"])
         .stdin(Stdio::null())

@@ -14,8 +14,8 @@ use anyhow::{Context, Result};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn, recv, sendto, setsockopt,
-    socket, sockopt,
+    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn, recv, sendto,
+    setsockopt, socket, sockopt,
 };
 use std::os::fd::AsFd;
 
@@ -53,8 +53,13 @@ impl Echo {
         let request = request(self.id, self.seq, payload);
         match sendto(self.socket.as_raw_fd(), &request, &self.to, MsgFlags::empty()) {
             Ok(_)
-            | Err(Errno::EHOSTUNREACH | Errno::ENETUNREACH | Errno::ENETDOWN | Errno::EAGAIN
-                | Errno::ENOBUFS) => Ok(self.seq),
+            | Err(
+                Errno::EHOSTUNREACH
+                | Errno::ENETUNREACH
+                | Errno::ENETDOWN
+                | Errno::EAGAIN
+                | Errno::ENOBUFS,
+            ) => Ok(self.seq),
             Err(errno) => Err(errno).context("cannot send an ICMP echo request"),
         }
     }
@@ -79,7 +84,8 @@ impl Echo {
             if left.is_zero() {
                 return Ok(None);
             }
-            let wait = PollTimeout::try_from(left.as_millis() as u64 + 1).unwrap_or(PollTimeout::MAX);
+            let wait =
+                PollTimeout::try_from(left.as_millis() as u64 + 1).unwrap_or(PollTimeout::MAX);
             let _ = poll(&mut [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)], wait);
         }
     }
@@ -154,12 +160,6 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// How many requests were sent, and how many of them answered.
-    pub(crate) fn counts(&self) -> (usize, usize) {
-        let answered = self.sent.keys().filter(|seq| self.answered.contains_key(seq)).count();
-        (self.sent.len(), answered)
-    }
-
     /// From `event` to when the first unbroken run of `run` answered requests began. `None` if
     /// answers never came back. Zero if no request after the event was lost.
     pub(crate) fn recovery(&self, event: Instant, run: usize) -> Option<Duration> {
@@ -201,8 +201,7 @@ fn answer(packet: &[u8], id: u16) -> Option<(u16, usize)> {
     let (fields, payload) = icmp.split_at_checked(8)?;
     let unchanged = payload.iter().enumerate().all(|(at, &byte)| byte == at as u8);
     let for_me = fields[0] == 0 && u16::from_be_bytes([fields[4], fields[5]]) == id;
-    (for_me && unchanged)
-        .then_some((u16::from_be_bytes([fields[6], fields[7]]), payload.len()))
+    (for_me && unchanged).then_some((u16::from_be_bytes([fields[6], fields[7]]), payload.len()))
 }
 
 /// The Internet checksum.
@@ -254,6 +253,5 @@ mod tests {
         assert_eq!(log.recovery(at(5300), 3), Some(Duration::ZERO));
         assert_eq!(log.recovery(at(2000), 60), None);
         assert_eq!(log.lost(at(2000), at(5000)), (30, 30));
-        assert_eq!(log.counts(), (100, 69));
     }
 }

@@ -147,11 +147,7 @@ impl Outcome {
     /// The scenario as it is printed. Steps are shown on demand, and when a check failed.
     pub(super) fn report(&self, verbose: bool) -> String {
         let verdict = if self.passed() { "passed" } else { "FAILED" };
-        let mut text = format!(
-            "{} - {}\n",
-            self.scenario.full_name(),
-            self.scenario.about
-        );
+        let mut text = format!("{} - {}\n", self.scenario.full_name(), self.scenario.about);
         let with_steps = verbose || !self.passed();
         for entry in &self.entries {
             if with_steps || !matches!(entry.line, Line::Step(_)) {

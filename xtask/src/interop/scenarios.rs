@@ -11,6 +11,7 @@ mod interface_down;
 mod loss;
 mod pair;
 mod restart;
+mod segment;
 mod start;
 mod tables;
 mod two_links;
@@ -59,6 +60,9 @@ const SCENARIOS: &[Scenario] = &[
     Scenario { name: "chain", kinds: "K-K-K", seconds: 35, play: chain::play, about: chain::ABOUT },
     Scenario { name: "chain", kinds: "N-K-N", seconds: 35, play: chain::play, about: chain::ABOUT },
     Scenario { name: "chain", kinds: "K-N-K", seconds: 35, play: chain::play, about: chain::ABOUT },
+    Scenario { name: "segment", kinds: "K-K-K", seconds: 35, play: segment::play, about: segment::ABOUT },
+    Scenario { name: "segment", kinds: "K-N-K", seconds: 35, play: segment::play, about: segment::ABOUT },
+    Scenario { name: "segment", kinds: "N-K-N", seconds: 35, play: segment::play, about: segment::ABOUT },
     Scenario { name: "diamond", kinds: "K-N-K-N", seconds: 60, play: diamond::play, about: diamond::ABOUT },
     Scenario { name: "loss", kinds: "K-N", seconds: 75, play: loss::play, about: loss::ABOUT },
     Scenario { name: "two-links", kinds: "K-K", seconds: 40, play: two_links::play, about: two_links::ABOUT },

@@ -11,10 +11,16 @@ use anyhow::{Context, Result, bail};
 use super::capture::Pcapng;
 use super::node::{Kind, Node, Programs, hard_address};
 use super::record::Record;
-use crate::lab::{End, Lab};
+use crate::lab::{End, Lab, Namespace, Set};
 
 /// How often a condition is looked at while it is waited for.
 const POLL: Duration = Duration::from_millis(100);
+/// How long a quality must stay where it is to count as settled.
+const SETTLED: Duration = Duration::from_millis(1500);
+/// How many broadcasts prove that broadcasts arrive.
+const BROADCASTS: u8 = 30;
+/// Where they go.
+const BROADCAST_PORT: u16 = 9001;
 /// The MTU of the hard interfaces: an ordinary Ethernet's.
 const HARD_MTU: u32 = 1500;
 
@@ -23,18 +29,29 @@ pub(crate) struct Scene<'a> {
     /// Where the scenario says what it does and sees.
     pub(crate) record: &'a mut Record,
     nodes: Vec<Node>,
+    /// Held until the mesh goes: the bridge lives in it.
+    segment: Option<Namespace>,
+}
+
+/// How the nodes are joined.
+#[derive(Clone, Copy)]
+pub(super) enum Wires<'a> {
+    /// By links between two nodes each.
+    Links(&'a [(u8, u8)]),
+    /// By one Ethernet that all of them hear.
+    Segment,
 }
 
 impl<'a> Scene<'a> {
     /// Makes the namespaces, links and hard interfaces of a mesh. `kinds` has a letter for each
-    /// node, as in `K-N-K`; a node's interfaces count in the order of its `links`.
+    /// node, as in `K-N-K`; a node's interfaces count in the order of its links.
     pub(super) fn build(
         record: &'a mut Record,
         lab: &Lab,
         programs: &Programs,
         capture: &Pcapng,
         kinds: &str,
-        links: &[(u8, u8)],
+        wires: Wires<'_>,
     ) -> Result<Self> {
         let kinds: Vec<_> = kinds
             .split('-')
@@ -46,13 +63,16 @@ impl<'a> Scene<'a> {
             .collect::<Result<_>>()?;
         let mut interfaces = vec![Vec::new(); kinds.len()];
         let mut cables = Vec::new();
-        for &(a, b) in links {
-            let ends = [a, b].map(|node| {
-                let taken: &mut Vec<u8> = &mut interfaces[usize::from(node) - 1];
-                taken.push(taken.len() as u8 + 1);
-                (node, taken.len() as u8)
-            });
-            cables.push(ends);
+        let mut plug = |node: u8| {
+            let taken: &mut Vec<u8> = &mut interfaces[usize::from(node) - 1];
+            taken.push(taken.len() as u8 + 1);
+            (node, taken.len() as u8)
+        };
+        match wires {
+            Wires::Links(links) => {
+                cables.extend(links.iter().map(|&(a, b)| [plug(a), plug(b)]));
+            }
+            Wires::Segment => (1..=kinds.len() as u8).for_each(|node| _ = plug(node)),
         }
         let mut nodes = Vec::new();
         for ((kind, interfaces), number) in kinds.into_iter().zip(interfaces).zip(1..) {
@@ -64,7 +84,10 @@ impl<'a> Scene<'a> {
             }
             nodes.push(Node::new(kind, number, interfaces, space, programs.clone()));
         }
-        let mut scene = Self { record, nodes };
+        let mut scene = Self { record, nodes, segment: None };
+        if matches!(wires, Wires::Segment) {
+            scene.segment = Some(scene.lay_segment(lab)?);
+        }
         for [(a, i), (b, j)] in cables {
             let (here, there) = (scene.node(a), scene.node(b));
             lab.veth(
@@ -83,6 +106,28 @@ impl<'a> Scene<'a> {
         Ok(scene)
     }
 
+    /// One Ethernet for the first interface of every node: a bridge in a namespace of its own.
+    fn lay_segment(&self, lab: &Lab) -> Result<Namespace> {
+        let space = lab.namespace("segment")?;
+        let _ = space.set_sysctl("net.ipv6.conf.default.disable_ipv6", "1");
+        space.add_bridge("sw")?;
+        space.set_link("sw", &[Set::Up])?;
+        for node in &self.nodes {
+            let port = format!("port{}", node.number);
+            // The bridge's ends have addresses that belong to no node.
+            let mac = [0x02, 0xbb, 0, 0, node.number, 1];
+            lab.veth(
+                node.space(),
+                &End { name: &node.interface(1), mac: hard_address(node.number, 1) },
+                &space,
+                &End { name: &port, mac },
+                HARD_MTU,
+            )?;
+            space.set_link(&port, &[Set::Master("sw")])?;
+        }
+        Ok(space)
+    }
+
     /// A node, by its number from 1.
     pub(crate) fn node(&self, number: u8) -> &Node {
         &self.nodes[usize::from(number) - 1]
@@ -91,11 +136,6 @@ impl<'a> Scene<'a> {
     /// A node that is to be changed.
     pub(crate) fn node_mut(&mut self, number: u8) -> &mut Node {
         &mut self.nodes[usize::from(number) - 1]
-    }
-
-    /// All nodes.
-    pub(crate) fn nodes(&self) -> &[Node] {
-        &self.nodes
     }
 
     /// `n2 (K)`.
@@ -183,37 +223,48 @@ impl<'a> Scene<'a> {
         Ok(self.node(from).route_to(self.node(to))?.map_or(0, |route| route.tq))
     }
 
-    /// Waits until the windows have filled, then looks whether the quality stays in `range`.
+    /// Waits until the quality of every pair's route has stayed in `range` for [`SETTLED`]: the
+    /// windows have filled then. A value above the range fails: nothing may raise a quality.
     pub(crate) fn expect_tq(
         &mut self,
         rules: &str,
-        from: u8,
-        to: u8,
+        pairs: &[(u8, u8)],
         range: RangeInclusive<u8>,
         limit: Duration,
     ) -> Result<()> {
-        let what = format!("TQ at {} for {}", self.title(from), self.title(to));
         let (low, high) = (*range.start(), *range.end());
-        self.wait(&format!("{what} has not reached {low}"), limit, |scene| {
-            Ok(scene.tq(from, to)? >= low)
-        })?;
-        let mut seen = BTreeSet::new();
-        for _ in 0..5 {
-            seen.insert(self.tq(from, to)?);
-            sleep(POLL);
+        let mut watched: Vec<_> = pairs.iter().map(|_| (Instant::now(), BTreeSet::new())).collect();
+        // What did not settle shows in the values seen.
+        let _ = self.wait(&format!("no quality of {low}..{high} settles"), limit, |scene| {
+            let mut settled = true;
+            for (&(from, to), (since, seen)) in pairs.iter().zip(&mut watched) {
+                let tq = scene.tq(from, to)?;
+                if tq < low {
+                    (*since, *seen) = (Instant::now(), BTreeSet::new());
+                } else {
+                    seen.insert(tq);
+                }
+                settled &= tq >= low && since.elapsed() >= SETTLED;
+            }
+            Ok(settled)
+        });
+        self.nobody_died()?;
+        for (&(from, to), (since, seen)) in pairs.iter().zip(&watched) {
+            let passed = since.elapsed() >= SETTLED
+                && !seen.is_empty()
+                && seen.iter().all(|tq| range.contains(tq));
+            let seen: Vec<_> = seen.iter().map(u8::to_string).collect();
+            let (from, to) = (self.title(from), self.title(to));
+            let what = format!("{rules} TQ at {from} for {to} settles in {low}..{high}");
+            self.record.check(what, passed, seen.join(", "));
         }
-        let passed = seen.iter().all(|tq| range.contains(tq));
-        let seen: Vec<_> = seen.iter().map(u8::to_string).collect();
-        self.record.check(format!("{rules} {what} in {low}..{high}"), passed, seen.join(", "));
         Ok(())
     }
 
     /// Waits until a ping passes.
     pub(crate) fn wait_for_ping(&mut self, from: u8, to: u8, limit: Duration) -> Result<Duration> {
         let what = format!("no ping from {} to {} passes", self.title(from), self.title(to));
-        self.wait(&what, limit, |scene| {
-            Ok(scene.node(from).ping(scene.node(to), 56)?.is_some())
-        })
+        self.wait(&what, limit, |scene| Ok(scene.node(from).ping(scene.node(to), 56)?.is_some()))
     }
 
     /// Pings `count` times; all must be answered.
@@ -243,6 +294,42 @@ impl<'a> Scene<'a> {
             times.len() == count,
             format!("{} of {count}{median}", times.len()),
         );
+        Ok(())
+    }
+
+    /// Sends broadcasts from one node; each must arrive exactly once at each of `to`.
+    pub(crate) fn expect_broadcasts(&mut self, rules: &str, from: u8, to: &[u8]) -> Result<()> {
+        let sender = self.udp(from, BROADCAST_PORT)?;
+        let mut receivers = Vec::new();
+        for &number in to {
+            let socket = self.udp(number, BROADCAST_PORT)?;
+            socket.set_nonblocking(true)?;
+            receivers.push((number, socket));
+        }
+        for number in 0..BROADCASTS {
+            sender.send_to(&[number], ("10.99.0.255", BROADCAST_PORT))?;
+            sleep(Duration::from_millis(20));
+        }
+        // A duplicate would come by a longer way; none is longer than this.
+        sleep(Duration::from_millis(500));
+        for (number, socket) in receivers {
+            let mut counts = [0; BROADCASTS as usize];
+            let mut datagram = [0; 16];
+            while let Ok((1, _)) = socket.recv_from(&mut datagram) {
+                counts[usize::from(datagram[0])] += 1;
+            }
+            let lost = counts.iter().filter(|&&count| count == 0).count();
+            let twice = counts.iter().filter(|&&count| count > 1).count();
+            self.record.check(
+                format!(
+                    "{rules} each of {BROADCASTS} broadcasts from {} arrives once at {}",
+                    self.title(from),
+                    self.title(number)
+                ),
+                lost == 0 && twice == 0,
+                format!("{lost} lost, {twice} more than once"),
+            );
+        }
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use super::capture::Pcapng;
 use super::node::Programs;
 use super::record::Record;
 use super::scenarios::{self, Scenario};
-use super::scene::Scene;
+use super::scene::{Scene, Wires};
 use crate::lab::Lab;
 
 /// What a scenario has at hand.
@@ -30,9 +30,18 @@ impl Stage {
         self.mesh_of(self.kinds, links)
     }
 
+    /// Builds a mesh of the scenario's own kinds on one Ethernet that all nodes hear.
+    pub(crate) fn segment(&mut self) -> Result<Scene<'_>> {
+        self.build(self.kinds, Wires::Segment)
+    }
+
+    fn build(&mut self, kinds: &str, wires: Wires<'_>) -> Result<Scene<'_>> {
+        Scene::build(&mut self.record, &self.lab, &self.programs, &self.capture, kinds, wires)
+    }
+
     /// Builds a mesh of these kinds.
     pub(crate) fn mesh_of(&mut self, kinds: &str, links: &[(u8, u8)]) -> Result<Scene<'_>> {
-        Scene::build(&mut self.record, &self.lab, &self.programs, &self.capture, kinds, links)
+        self.build(kinds, Wires::Links(links))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde::Deserialize;
 
 use super::job::{Finished, Job, Outcome};
@@ -60,27 +60,14 @@ pub(crate) fn test_targets(job: &Job<'_>) -> Result<Vec<TestTarget>> {
 }
 
 /// Runs `cargo test` with these words and reads the counts.
-pub(crate) fn test(job: &Job<'_>, words: &[&str], enclosed: bool) -> Result<Outcome> {
+pub(crate) fn test(job: &Job<'_>, words: &[&str]) -> Result<Outcome> {
     let mut command = job.cargo(&["test", "--no-fail-fast"]);
     command.args(words);
     if !words.contains(&"--doc") {
         // The output of tests that passed is where they say that they were skipped.
         command.args(["--", "--show-output"]);
     }
-    if enclosed {
-        let this = job.session.this.path().display();
-        command.env(runner_variable(job)?, format!("{this} {}", crate::INSIDE));
-    }
     Ok(outcome(&job.run(&mut command)?))
-}
-
-/// The variable with which cargo is told how to start the programs it has built.
-fn runner_variable(job: &Job<'_>) -> Result<String> {
-    let output = lab::run(job.command("rustc").arg("-vV"), job.time_left())?.success()?;
-    let Some(host) = output.lines().find_map(|line| line.strip_prefix("host: ")) else {
-        bail!("`rustc -vV` names no host");
-    };
-    Ok(format!("CARGO_TARGET_{}_RUNNER", host.to_uppercase().replace('-', "_")))
 }
 
 fn outcome(finished: &Finished) -> Outcome {
@@ -100,8 +87,8 @@ fn outcome(finished: &Finished) -> Outcome {
 
 /// Reads the output of test programs.
 ///
-/// A test that finds that it cannot run prints `skipped: REASON` on a line and returns: it counts as
-/// skipped here, although the test program counts it as passed.
+/// A test that finds that it cannot run prints a line `SKIPPED: REASON` or `SKIPPED NAME: REASON` and
+/// returns: it counts as skipped here, although the test program counts it as passed.
 fn parse(text: &str) -> Outcome {
     let mut outcome = Outcome::default();
     let mut showing = None;
@@ -123,7 +110,8 @@ fn parse(text: &str) -> Outcome {
                 let reason = if reason.is_empty() { "marked #[ignore]" } else { reason };
                 outcome.skips.push(format!("{name}: {reason}"));
             }
-        } else if let (Some(reason), Some(name)) = (line.strip_prefix("skipped: "), showing) {
+        } else if let (Some(said), Some(name)) = (line.strip_prefix("SKIPPED"), showing) {
+            let reason = said.split_once(": ").map_or(said, |(_, reason)| reason);
             skips.insert((program, name), reason);
         }
     }
@@ -168,7 +156,7 @@ successes:
 skipping is not what it does
 
 ---- needs_root stdout ----
-skipped: no right to open a raw socket
+SKIPPED needs_root: no right to open a raw socket
 
 successes:
     a::works

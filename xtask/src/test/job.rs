@@ -38,6 +38,15 @@ impl Outcome {
         Self { counts, failures: Vec::new(), skips: vec![reason] }
     }
 
+    /// The outcome of a tier in which nothing ran is that of a skipped one.
+    pub(crate) fn judged(self, strict: bool) -> Self {
+        let Counts { passed, failed, skipped } = self.counts;
+        if passed + failed > 0 || !strict {
+            return self;
+        }
+        Self::skipped(format!("{skipped} tests skipped: {}", self.skips.join("; ")), strict)
+    }
+
     /// The tier failed as a whole.
     pub(crate) fn failed(reason: String) -> Self {
         let counts = Counts { failed: 1, ..Counts::default() };
@@ -114,13 +123,6 @@ impl<'a> Job<'a> {
         Ok(Finished { success: status.success(), text: process.log(), log })
     }
 
-    /// A command in the project's folder.
-    pub(crate) fn command(&self, program: &str) -> Command {
-        let mut command = tied(program.as_ref());
-        command.current_dir(paths::project());
-        command
-    }
-
     /// This program with another verb.
     pub(crate) fn xtask(&self, words: &[&str]) -> Command {
         let mut command = tied(self.session.this.path().as_os_str());
@@ -145,11 +147,13 @@ impl<'a> Job<'a> {
         };
         Ok(match counts {
             Some(counts) if finished.success == (counts.failed == 0) => {
-                let mut failures = lines("FAILED ");
+                let mut outcome =
+                    Outcome { counts, failures: Vec::new(), skips: lines("skipped ") };
                 if counts.failed > 0 {
-                    failures.push(finished.tail());
+                    outcome.failures = lines("FAILED ");
+                    outcome.failures.push(finished.tail());
                 }
-                Outcome { counts, failures, skips: lines("skipped ") }
+                outcome
             }
             _ => Outcome::failed(finished.tail()),
         })

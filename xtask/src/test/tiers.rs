@@ -41,7 +41,7 @@ pub(crate) const TIERS: &[Tier] = &[
         about: "the source is formatted",
         needs: &[],
         limit: minutes(2),
-        run: |job| check(job, &["fmt", "--all", "--check"]),
+        run: |job| check(job, &["fmt", "--all", "--", "--check", "--color=never"]),
     },
     Tier {
         name: "conformance",
@@ -76,14 +76,14 @@ pub(crate) const TIERS: &[Tier] = &[
         about: "frames and tables of the real kernel module",
         needs: &[],
         limit: minutes(8),
-        run: |job| suite(job, Suite::Captures, false),
+        run: |job| suite(job, Suite::Captures),
     },
     Tier {
         name: "simulation",
         about: "whole meshes in virtual time",
         needs: &[],
         limit: minutes(12),
-        run: |job| cargo::test(job, &["--package", "noctule-sim"], false),
+        run: |job| cargo::test(job, &["--package", "noctule-sim"]),
     },
     Tier {
         name: "fuzz",
@@ -104,7 +104,7 @@ pub(crate) const TIERS: &[Tier] = &[
         about: "tshark's dissector understands what is built",
         needs: &[Need::Program("tshark", "tshark")],
         limit: minutes(8),
-        run: |job| suite(job, Suite::Decode, false),
+        run: |job| suite(job, Suite::Decode),
     },
     Tier {
         name: "lab",
@@ -118,7 +118,21 @@ pub(crate) const TIERS: &[Tier] = &[
         about: "the memory-mapped packet rings on real links",
         needs: &[Need::Laboratory],
         limit: minutes(8),
-        run: |job| suite(job, Suite::Rings, true),
+        run: |job| suite(job, Suite::Rings),
+    },
+    Tier {
+        name: "interop-6.1",
+        about: "beside the kernel module of Linux 6.1 (batman-adv 2022.3)",
+        needs: &[],
+        limit: minutes(20),
+        run: |job| job.verb(&["interop", "--kernel", "6.1"]),
+    },
+    Tier {
+        name: "interop-7.2",
+        about: "beside the kernel module of Linux 7.2 (batman-adv 2026.2)",
+        needs: &[],
+        limit: minutes(20),
+        run: |job| job.verb(&["interop", "--kernel", "7.2"]),
     },
 ];
 
@@ -163,13 +177,13 @@ fn unit(job: &Job<'_>) -> Result<Outcome> {
     for target in targets.iter().filter(|target| Suite::of(target) == Suite::Unit) {
         words.extend(["--test", &target.name]);
     }
-    let mut outcome = cargo::test(job, &words, false)?;
-    outcome.add(cargo::test(job, &[&most[..], &["--doc"]].concat(), false)?);
+    let mut outcome = cargo::test(job, &words)?;
+    outcome.add(cargo::test(job, &[&most[..], &["--doc"]].concat())?);
     Ok(outcome)
 }
 
 /// Runs the test programs of a suite.
-fn suite(job: &Job<'_>, suite: Suite, enclosed: bool) -> Result<Outcome> {
+fn suite(job: &Job<'_>, suite: Suite) -> Result<Outcome> {
     let targets = cargo::test_targets(job)?;
     let targets: Vec<_> = targets.iter().filter(|target| Suite::of(target) == suite).collect();
     let mut words = Vec::new();
@@ -179,7 +193,7 @@ fn suite(job: &Job<'_>, suite: Suite, enclosed: bool) -> Result<Outcome> {
     if words.is_empty() {
         return Ok(Outcome::failed("no test program belongs to this tier".into()));
     }
-    cargo::test(job, &words, enclosed)
+    cargo::test(job, &words)
 }
 
 fn benches(job: &Job<'_>) -> Result<Outcome> {

@@ -95,7 +95,8 @@ impl Suite {
 
     /// Fetches the package lists; false if the archive or its signature was refused.
     fn update(&self) -> bool {
-        let done = self.apt_get().arg("update").output().is_ok_and(|output| output.status.success());
+        let done =
+            self.apt_get().arg("update").output().is_ok_and(|output| output.status.success());
         let listed = fs::read_dir(self.root.join("lists")).is_ok_and(|mut entries| {
             entries.any(|entry| {
                 entry.is_ok_and(|entry| entry.file_name().to_string_lossy().contains("Packages"))

@@ -70,7 +70,8 @@ impl Guest {
             fs::remove_dir_all(results)
                 .with_context(|| format!("cannot empty {}", results.display()))?;
         }
-        fs::create_dir_all(results).with_context(|| format!("cannot make {}", results.display()))?;
+        fs::create_dir_all(results)
+            .with_context(|| format!("cannot make {}", results.display()))?;
         let results = results.canonicalize()?;
         let init = results.join("init.sh");
         fs::write(&init, init_script(kernel, &results, command)?)?;

@@ -190,7 +190,7 @@ impl BatmanIv {
 }
 
 /// The own OGM that leaves first of those that take a rebroadcast whose own time is `target` (IV-26 to IV-28).
-fn joinable_own<'c>(
+pub(super) fn joinable_own<'c>(
     cycles: &'c mut [Option<Cycle>],
     interfaces: &Interfaces,
     target: Instant,

@@ -60,10 +60,6 @@ impl Neighbours {
         gone
     }
 
-    pub(super) fn get(&self, hop: NextHop) -> Option<&Neighbour> {
-        self.entries.get(&hop)
-    }
-
     pub(super) fn get_mut(&mut self, hop: NextHop) -> Option<&mut Neighbour> {
         self.entries.get_mut(&hop)
     }

@@ -251,14 +251,14 @@ impl Originator {
         newer
     }
 
-    /// Removes the candidates that `drop` chooses, in every view, and returns them. Routers are to be chosen again then.
+    /// Removes the candidates that `goes` chooses, in every view, and returns them. Routers are to be chosen again then.
     pub(super) fn remove_candidates(
         &mut self,
-        drop: impl Fn(&Candidate) -> bool,
+        goes: impl Fn(&Candidate) -> bool,
     ) -> Vec<Candidate> {
         let mut removed = Vec::new();
         for index in (0..self.candidates.len()).rev() {
-            if drop(&self.candidates[index]) {
+            if goes(&self.candidates[index]) {
                 removed.push(self.candidates.remove(index));
                 for route in self.views.iter_mut().flatten() {
                     if index < route.deliveries.len() {

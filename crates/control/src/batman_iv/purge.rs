@@ -26,13 +26,37 @@ impl BatmanIv {
     /// Removes what timed out or uses an interface that is not active, and chooses routers anew where something was
     /// removed (IV-88 to IV-90).
     pub(super) fn purge(&mut self, ctx: &mut Context<'_>, interfaces: &Interfaces) {
-        let dead: Vec<_> = self
-            .originators
-            .iter()
-            .filter(|originator| originator.last_seen.timed_out(ctx.now, ORIGINATOR_TIMEOUT))
-            .map(|originator| originator.mac)
-            .collect();
-        for mac in dead {
+        let now = ctx.now;
+        self.remove(
+            ctx,
+            interfaces,
+            |originator| originator.last_seen.timed_out(now, ORIGINATOR_TIMEOUT),
+            |candidate| {
+                interfaces.active(candidate.hop.iface).is_none()
+                    || candidate.last_seen.timed_out(now, CANDIDATE_TIMEOUT)
+            },
+        );
+    }
+
+    /// Removes what was remembered of an address that is ours by now: of a device that came here from another node.
+    pub(super) fn forget_own(&mut self, ctx: &mut Context<'_>, interfaces: &Interfaces) {
+        self.remove(
+            ctx,
+            interfaces,
+            |originator| interfaces.is_mine(originator.mac),
+            |candidate| interfaces.is_mine(candidate.hop.mac),
+        );
+    }
+
+    fn remove(
+        &mut self,
+        ctx: &mut Context<'_>,
+        interfaces: &Interfaces,
+        is_gone: impl Fn(&Originator) -> bool,
+        goes: impl Fn(&Candidate) -> bool,
+    ) {
+        let gone: Vec<_> = self.originators.iter().filter(|o| is_gone(o)).map(|o| o.mac).collect();
+        for mac in gone {
             let Some(originator) = self.originators.remove(mac) else { continue };
             for candidate in originator.candidates {
                 self.release(candidate.hop);
@@ -43,16 +67,18 @@ impl BatmanIv {
         }
         let slots: Vec<_> = self.originators.in_order().collect();
         for slot in slots {
-            self.purge_originator(ctx, interfaces, slot);
+            self.remove_candidates(ctx, interfaces, slot, &goes);
         }
     }
 
-    fn purge_originator(&mut self, ctx: &mut Context<'_>, interfaces: &Interfaces, slot: Slot) {
-        let now = ctx.now;
-        let goes = |candidate: &Candidate| {
-            interfaces.active(candidate.hop.iface).is_none()
-                || candidate.last_seen.timed_out(now, CANDIDATE_TIMEOUT)
-        };
+    /// Views of interfaces that are not active go, too (IV-89).
+    fn remove_candidates(
+        &mut self,
+        ctx: &mut Context<'_>,
+        interfaces: &Interfaces,
+        slot: Slot,
+        goes: &impl Fn(&Candidate) -> bool,
+    ) {
         let originator = self.originators.get_mut(slot);
         let mut changed = false;
         for iface in Iface::all().filter(|iface| interfaces.active(*iface).is_none()) {

@@ -150,7 +150,7 @@ impl Aggregate {
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) outgoing: Iface,
-    class: Class,
+    pub(super) class: Class,
     pub(super) aggregate: Aggregate,
 }
 

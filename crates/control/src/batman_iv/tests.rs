@@ -4,6 +4,7 @@
 mod aggregation;
 mod arithmetic;
 mod emission;
+mod invariants;
 mod mesh;
 mod node;
 mod purge;

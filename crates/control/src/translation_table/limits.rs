@@ -103,23 +103,29 @@ impl TokenBucket {
     }
 }
 
+/// A full memory is searched for what can be forgotten at most once in this time: the search costs its length.
+const SEARCH_SPACING: Duration = Duration::from_millis(250);
+
 /// How often each client was advertised in its present window (TT-107, TT-110).
 #[derive(Debug)]
 pub(super) struct RoamWindows {
     max: u8,
+    searched: Instant,
     windows: BTreeMap<Client, (Instant, u8)>,
 }
 
 impl RoamWindows {
     /// No window yet; each lets `max` pass.
     pub(super) fn new(max: u8) -> Self {
-        Self { max, windows: BTreeMap::new() }
+        Self { max, searched: Instant::ZERO, windows: BTreeMap::new() }
     }
 
     /// Notes one advertisement; `false` if it is one too many.
     pub(super) fn allow(&mut self, now: Instant, client: Client) -> bool {
         if self.windows.len() >= ROAM_WINDOWS_MAX && !self.windows.contains_key(&client) {
-            self.expire(now);
+            if self.searched.timed_out(now, SEARCH_SPACING) {
+                self.expire(now);
+            }
             if self.windows.len() >= ROAM_WINDOWS_MAX {
                 return false;
             }
@@ -135,6 +141,7 @@ impl RoamWindows {
 
     /// Forgets windows that are over.
     pub(super) fn expire(&mut self, now: Instant) {
+        self.searched = now;
         self.windows.retain(|_, (start, _)| !start.timed_out(now, ROAM_WINDOW));
     }
 
@@ -147,6 +154,7 @@ impl RoamWindows {
 /// Which answers went out a moment ago, and how many bytes of them (TT-98).
 #[derive(Debug)]
 pub(super) struct AnswerLimit {
+    searched: Instant,
     recent: BTreeMap<(Mac, Mac), (Ttvn, Instant)>,
     bytes: TokenBucket,
 }
@@ -154,6 +162,7 @@ pub(super) struct AnswerLimit {
 impl AnswerLimit {
     pub(super) fn new() -> Self {
         Self {
+            searched: Instant::ZERO,
             recent: BTreeMap::new(),
             bytes: TokenBucket::new(ANSWER_BURST_BYTES, ANSWER_BYTES_PER_SECOND),
         }
@@ -181,7 +190,7 @@ impl AnswerLimit {
         ttvn: Ttvn,
         len: usize,
     ) -> bool {
-        if self.recent.len() >= ANSWERS_MAX {
+        if self.recent.len() >= ANSWERS_MAX && self.searched.timed_out(now, SEARCH_SPACING) {
             self.expire(now);
         }
         let Ok(len) = u32::try_from(len) else { return false };
@@ -194,6 +203,7 @@ impl AnswerLimit {
 
     /// Forgets what is too long ago to matter.
     pub(super) fn expire(&mut self, now: Instant) {
+        self.searched = now;
         self.recent.retain(|_, (_, at)| !at.timed_out(now, ANSWER_SPACING));
     }
 

@@ -135,6 +135,12 @@ impl TranslationTable {
         if !peer.roam_tokens.take(ctx.now, 1) || !self.roams_accepted.allow(ctx.now, client) {
             return Err(Discard::RateLimited);
         }
-        self.announce(ctx, client, ClientFlags::ROAM, source, ttvn).map_err(|_| Discard::TableFull)
+        // An advertisement says nothing of the client's attributes. If it is late, what the announcement before it said
+        // stays true: without that our copy would differ from the source's CRC.
+        let entry = self.global.get(client);
+        let said = entry.and_then(|entry| entry.announcements.of(source));
+        let attributes = said.map_or(ClientFlags::NONE, |said| said.flags());
+        self.announce(ctx, client, ClientFlags::ROAM.or(attributes), source, ttvn)
+            .map_err(|_| Discard::TableFull)
     }
 }

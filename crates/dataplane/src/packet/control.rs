@@ -7,6 +7,7 @@ use super::transmitter::{link_error, retried};
 use nix::errno::Errno;
 use nix::sys::uio::writev;
 use std::io::IoSlice;
+use std::os::fd::{AsFd, BorrowedFd};
 
 /// `TC_PRIO_CONTROL`: ahead of everything else in the queueing disciplines that look at priorities (IV-34).
 const CONTROL_PRIORITY: libc::c_int = 7;
@@ -18,6 +19,12 @@ const CONTROL_PRIORITY: libc::c_int = 7;
 pub struct ControlSender {
     socket: PacketSocket,
     ifindex: u32,
+}
+
+impl AsFd for ControlSender {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
 }
 
 impl ControlSender {

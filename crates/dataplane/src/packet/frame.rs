@@ -10,8 +10,7 @@ use std::ops::Range;
 pub(super) const RX_DATA_OFFSET: usize =
     (libc::TPACKET2_HDRLEN + 16).next_multiple_of(libc::TPACKET_ALIGNMENT) - ETHERNET_HEADER_LEN;
 /// Where the kernel looks for the first byte of a frame in a transmit slot: behind the slot header.
-pub(super) const TX_DATA_OFFSET: usize =
-    libc::TPACKET2_HDRLEN - size_of::<libc::sockaddr_ll>();
+pub(super) const TX_DATA_OFFSET: usize = libc::TPACKET2_HDRLEN - size_of::<libc::sockaddr_ll>();
 /// Where the `sockaddr_ll` of a received frame starts in its slot.
 const ADDRESS_OFFSET: usize =
     size_of::<libc::tpacket2_hdr>().next_multiple_of(libc::TPACKET_ALIGNMENT);

@@ -87,10 +87,7 @@ mod tests {
                     assert_eq!(layout.slot_len % SLOT_ALIGN, 0);
                     assert_eq!(layout.block_len % page_len, 0);
                     assert!(layout.block_len.is_power_of_two());
-                    assert_eq!(
-                        layout.slots_per_block as usize,
-                        layout.block_len / layout.slot_len
-                    );
+                    assert_eq!(layout.slots_per_block as usize, layout.block_len / layout.slot_len);
                     assert!(layout.byte_len() <= RING_LEN_MAX);
                     assert!(layout.slots() >= slots.min(200), "{layout:?}");
                 }
@@ -108,8 +105,7 @@ mod tests {
 
     #[test]
     fn a_cursor_visits_every_slot_once_and_comes_round() {
-        let layout =
-            RingLayout { slot_len: 1024, slots_per_block: 3, block_len: 4096, blocks: 2 };
+        let layout = RingLayout { slot_len: 1024, slots_per_block: 3, block_len: 4096, blocks: 2 };
         let mut cursor = Cursor::default();
         let mut offsets = Vec::new();
         for _ in 0..layout.slots() {

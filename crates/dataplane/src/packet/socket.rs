@@ -6,8 +6,7 @@ use super::error::OpenError;
 use super::layout::RingLayout;
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, LinkAddr, MsgFlags, SockFlag, SockType, getsockname, getsockopt, send,
-    setsockopt, socket, sockopt,
+    AddressFamily, MsgFlags, SockFlag, SockType, getsockopt, send, setsockopt, socket, sockopt,
 };
 use std::io::IoSlice;
 use std::mem::{size_of, size_of_val};
@@ -103,16 +102,12 @@ impl PacketSocket {
 
     /// Binds to one interface and, unless `ethertype` is 0, begins to receive it.
     pub(super) fn bind(&self, ifindex: u32, ethertype: u16) -> Result<(), OpenError> {
-        let index = i32::try_from(ifindex).map_err(|_| OpenError::NoSuchInterface(ifindex))?;
-        let address = libc::sockaddr_ll {
-            sll_family: libc::AF_PACKET as libc::sa_family_t,
-            sll_protocol: ethertype.to_be(),
-            sll_ifindex: index,
-            sll_hatype: 0,
-            sll_pkttype: 0,
-            sll_halen: 0,
-            sll_addr: [0; 8],
-        };
+        // Index 0 means "any interface" to the kernel; we never mean that.
+        let index = i32::try_from(ifindex)
+            .ok()
+            .filter(|index| *index != 0)
+            .ok_or(OpenError::NoSuchInterface(ifindex))?;
+        let address = link_address(index, ethertype);
         // SAFETY: the address is a whole `sockaddr_ll`, passed with its length, and only read during the call.
         let outcome = unsafe {
             libc::bind(
@@ -123,7 +118,6 @@ impl PacketSocket {
         };
         match Errno::result(outcome) {
             Ok(_) => Ok(()),
-            // Index 0 means "any interface" to the kernel; we never mean that.
             Err(Errno::ENODEV | Errno::ENXIO) => Err(OpenError::NoSuchInterface(ifindex)),
             Err(errno) => Err(OpenError::system("bind(AF_PACKET)")(errno)),
         }
@@ -137,11 +131,17 @@ impl PacketSocket {
         }
     }
 
-    /// The interface the socket is bound to; `None` once that has gone.
+    /// The interface the socket is bound to; `None` once that has gone: the kernel then says -1.
     pub(super) fn bound_to(&self) -> Option<u32> {
-        let address: LinkAddr = getsockname(self.fd.as_raw_fd()).ok()?;
-        // The kernel says -1 for an interface that has gone; nix hands it out as a large number.
-        u32::try_from(address.ifindex()).ok().filter(|index| *index <= i32::MAX as u32)
+        let mut address = link_address(0, 0);
+        let mut len = size_of_val(&address) as libc::socklen_t;
+        // SAFETY: the kernel writes at most `len` bytes into the struct, all of whose bit patterns are fine, and the
+        // length back into `len`; both live through the call.
+        let outcome = unsafe {
+            libc::getsockname(self.fd.as_raw_fd(), (&raw mut address).cast(), &raw mut len)
+        };
+        Errno::result(outcome).ok()?;
+        u32::try_from(address.sll_ifindex).ok()
     }
 
     /// How many frames found no slot since the last question (`PACKET_STATISTICS`).
@@ -205,5 +205,18 @@ impl PacketSocket {
             )
         };
         Errno::result(outcome).map(drop)
+    }
+}
+
+/// The address of an interface, as far as binding needs it.
+fn link_address(ifindex: libc::c_int, ethertype: u16) -> libc::sockaddr_ll {
+    libc::sockaddr_ll {
+        sll_family: libc::AF_PACKET as libc::sa_family_t,
+        sll_protocol: ethertype.to_be(),
+        sll_ifindex: ifindex,
+        sll_hatype: 0,
+        sll_pkttype: 0,
+        sll_halen: 0,
+        sll_addr: [0; 8],
     }
 }

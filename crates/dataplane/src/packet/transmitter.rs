@@ -116,9 +116,7 @@ impl Transmitter {
             Way::Batch(batch) => {
                 batch.flush(|frames| retried(|| socket.send_many(frames)).map_err(Refusal::from))
             }
-            Way::Ring(ring) => {
-                ring.flush(|| retried(|| socket.kick()).map_err(Refusal::from))
-            }
+            Way::Ring(ring) => ring.flush(|| retried(|| socket.kick()).map_err(Refusal::from)),
         };
         self.counters.sent += u64::from(sent);
         self.counters.refused += u64::from(refused);

@@ -12,8 +12,10 @@ use etherparse::{IpNumber, IpSlice, Ipv6ExtensionSlice};
 const IPV4_CHECKSUM: usize = 10;
 
 /// Computes the TCP, UDP or ICMPv6 checksum of an Ethernet frame anew, and IPv4's own if it is 0; behind at most one
-/// 802.1Q tag. Returns whether the frame has such a checksum; others, parts of
-/// fragmented datagrams, and IPv6 with a routing header (whose sum is over another destination) stay as they are. Ethernet padding behind the datagram does not count.
+/// 802.1Q tag. Ethernet padding behind the datagram does not count.
+///
+/// Returns whether the frame has such a checksum. Others stay as they are, and so do parts of fragmented datagrams,
+/// jumbograms, and IPv6 with a routing header (whose sum is over another destination).
 pub fn fill(frame: &mut [u8]) -> bool {
     let Ok((ethertype, bytes)) = layer_3(frame) else { return false };
     if !matches!(ethertype, IPV4_ETHERTYPE | IPV6_ETHERTYPE) {
@@ -76,9 +78,10 @@ impl Sums {
         let (before, rest) = transport.split_at_checked(offset_in_transport)?;
         let (_, behind) = rest.split_first_chunk::<2>()?;
         let len = u32::try_from(transport.len()).ok()?.to_be_bytes();
-        let (pseudo, datagram_len, ipv4) = match &ip {
+        let (pseudo, header_len, ipv4) = match &ip {
             IpSlice::Ipv4(ip) => {
                 let header = ip.header();
+                let authentication = ip.extensions().auth.map_or(0, |auth| auth.slice().len());
                 let sum = Sum16BitWords::new()
                     .add_4bytes(header.source())
                     .add_4bytes(header.destination());
@@ -86,18 +89,21 @@ impl Sums {
                     let sum = Sum16BitWords::new().add_slice(header.slice());
                     sum.ones_complement().to_ne_bytes()
                 });
-                (sum, usize::from(header.total_len()), ipv4)
+                (sum, header.slice().len() + authentication, ipv4)
             }
             IpSlice::Ipv6(ip) => {
                 let header = ip.header();
                 let mut extensions = ip.extensions().clone().into_iter();
-                if extensions.any(|extension| matches!(extension, Ipv6ExtensionSlice::Routing(_))) {
+                let is_routed =
+                    extensions.any(|extension| matches!(extension, Ipv6ExtensionSlice::Routing(_)));
+                // A length of 0 says that the length is elsewhere: where the datagram ends is not known.
+                if is_routed || header.payload_length() == 0 {
                     return None;
                 }
                 let sum = Sum16BitWords::new()
                     .add_16bytes(header.source())
                     .add_16bytes(header.destination());
-                (sum, header.slice().len() + usize::from(header.payload_length()), None)
+                (sum, header.slice().len() + ip.extensions().slice().len(), None)
             }
         };
         let sum = pseudo
@@ -106,7 +112,6 @@ impl Sums {
             .add_slice(before)
             .add_slice(behind)
             .to_ones_complement_with_no_zero();
-        let field = datagram_len.checked_sub(transport.len())? + offset_in_transport;
-        Some(Self { ipv4, field, transport: sum.to_ne_bytes() })
+        Some(Self { ipv4, field: header_len + offset_in_transport, transport: sum.to_ne_bytes() })
     }
 }

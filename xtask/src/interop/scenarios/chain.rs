@@ -6,7 +6,8 @@ use super::super::scene::{Scene, secs};
 use super::super::stage::Stage;
 use super::pair::mesh_ping;
 
-pub(super) const ABOUT: &str = "a chain of three: quality ladder, payload and traceroute by a relay";
+pub(super) const ABOUT: &str =
+    "a chain of three: quality ladder, payload and traceroute by a relay";
 
 pub(super) fn play(stage: &mut Stage) -> Result<()> {
     let mut scene = stage.mesh(&[(1, 2), (2, 3)])?;
@@ -17,6 +18,9 @@ pub(super) fn play(stage: &mut Stage) -> Result<()> {
     scene.expect_pings("FWD-71 FWD-72", 1, 3, 56, 20)?;
     scene.expect_pings("FWD-71 FWD-72", 3, 1, 1000, 20)?;
     scene.expect_same_clients("TT-62 TT-79 TT-83", &[1, 2, 3], secs(30))?;
+    for (from, to) in [(1, [2, 3]), (2, [1, 3]), (3, [1, 2])] {
+        scene.expect_broadcasts("FWD-93 FWD-96 FWD-97", from, &to)?;
+    }
     relay_counters(&mut scene)?;
     for (from, to) in [(1, 3), (3, 1), (1, 2), (3, 2)] {
         mesh_ping(&mut scene, from, to)?;
@@ -24,12 +28,9 @@ pub(super) fn play(stage: &mut Stage) -> Result<()> {
     record_route(&mut scene)?;
     traceroute(&mut scene, 1, 3)?;
     traceroute(&mut scene, 3, 1)?;
-    for (from, to) in [(1, 2), (2, 1), (2, 3), (3, 2)] {
-        scene.expect_tq("IV-108 IV-109", from, to, 251..=255, secs(60))?;
-    }
-    for (from, to) in [(1, 3), (3, 1)] {
-        scene.expect_tq("IV-83 IV-108 IV-109", from, to, 217..=225, secs(60))?;
-    }
+    let direct = [(1, 2), (2, 1), (2, 3), (3, 2)];
+    scene.expect_tq("IV-108 IV-109", &direct, 251..=255, secs(60))?;
+    scene.expect_tq("IV-83 IV-108 IV-109", &[(1, 3), (3, 1)], 217..=225, secs(60))?;
     scene.close()
 }
 
@@ -42,8 +43,7 @@ fn relay_counters(scene: &mut Scene<'_>) -> Result<()> {
     let (frames, bytes) = (grown("forward"), grown("forward_bytes"));
     // 142 bytes and a unicast header of 10 behind an outer Ethernet header of 14. Now and then the
     // hosts ask each other's address meanwhile (42 bytes, and 18 of a DAT header at most).
-    let passed = frames >= 40
-        && frames <= 48
+    let passed = (40..=48).contains(&frames)
         && bytes >= 40 * (142 + 24)
         && bytes <= 40 * (142 + 24) + (frames - 40) * (42 + 14 + 18);
     let what = format!("FWD-72 FWD-140 {} counts what it forwards", scene.title(2));
@@ -71,8 +71,11 @@ fn record_route(scene: &mut Scene<'_>) -> Result<()> {
 fn traceroute(scene: &mut Scene<'_>, from: u8, to: u8) -> Result<()> {
     let target = scene.node(to).originator();
     let printed = scene.node(from).tool(&["traceroute", "-n", &target])?;
-    let hops: Vec<_> =
-        printed.text.lines().filter(|line| line.trim_start().starts_with(['1', '2', '3'])).collect();
+    let hops: Vec<_> = printed
+        .text
+        .lines()
+        .filter(|line| line.trim_start().starts_with(['1', '2', '3']))
+        .collect();
     let expected = [scene.node(2).originator(), target];
     let passed = printed.status == Some(0)
         && hops.len() == 2

@@ -42,7 +42,11 @@ pub(super) fn play(stage: &mut Stage) -> Result<()> {
         stage.record.check(
             format!("IV-76 {kinds} reroutes no slower than K-K-K-K"),
             best(times) <= worst(&kernel) + slack,
-            format!("best {}, the kernel's worst {}", seconds(best(times)), seconds(worst(&kernel))),
+            format!(
+                "best {}, the kernel's worst {}",
+                seconds(best(times)),
+                seconds(worst(&kernel))
+            ),
         );
     }
     Ok(())
@@ -85,7 +89,9 @@ fn death(scene: &mut Scene<'_>) -> Result<Duration> {
     let log = pings.stop()?;
     let took = log.recovery(died, 10).context("pings never came back")?;
     let (lost, _) = log.lost(died, died + secs(20));
-    scene.record.figure("traffic flows again after", format!("{}, {lost} pings lost", seconds(took)));
+    scene
+        .record
+        .figure("traffic flows again after", format!("{}, {lost} pings lost", seconds(took)));
     let rules = "IV-67 IV-76";
     let what = format!("{rules} the reroute takes about five OGMs, not the time-out of 200 s");
     scene.record.check(what, took < secs(10), seconds(took));

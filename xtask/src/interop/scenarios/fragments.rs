@@ -20,8 +20,22 @@ pub(super) fn play(stage: &mut Stage) -> Result<()> {
     // Ethernet header. ICMP and IP headers take 28 of it.
     exchange(&mut scene, "WIRE-53 FWD-113 fits", 1, 2, 1448, Parts::None)?;
     exchange(&mut scene, "WIRE-53 FWD-113 FWD-114 is one byte too long", 1, 2, 1449, Parts::Both)?;
-    exchange(&mut scene, "FWD-114 FWD-117 FWD-119 fills the mesh interface", 1, 2, 1472, Parts::Both)?;
-    exchange(&mut scene, "FWD-114 FWD-117 FWD-119 fills the mesh interface", 2, 1, 1472, Parts::Both)?;
+    exchange(
+        &mut scene,
+        "FWD-114 FWD-117 FWD-119 fills the mesh interface",
+        1,
+        2,
+        1472,
+        Parts::Both,
+    )?;
+    exchange(
+        &mut scene,
+        "FWD-114 FWD-117 FWD-119 fills the mesh interface",
+        2,
+        1,
+        1472,
+        Parts::Both,
+    )?;
     scene.expect_pings("FWD-117 IP fragments:", 1, 2, 4000, 5)?;
     relay_passes_parts_on(&mut scene)?;
     relay_with_a_smaller_link(&mut scene)?;

@@ -13,8 +13,7 @@ use super::super::scene::{seconds, secs};
 use super::super::stage::Stage;
 use crate::lab::Set;
 
-pub(super) const ABOUT: &str =
-    "a node's first interface goes down: the kernel falls silent, Noctule goes on by its second link";
+pub(super) const ABOUT: &str = "a node's first interface goes down: the kernel falls silent, Noctule goes on by its second link";
 
 /// How long traffic is watched after the interface went down.
 const WATCHED: Duration = secs(12);
@@ -30,7 +29,7 @@ pub(super) fn play(stage: &mut Stage) -> Result<()> {
         stage.record.figure(what, &lost);
         if kinds.contains('N') {
             stage.record.check(
-                format!("IV-11 FWD-06 {kinds}: a Noctule node goes on by its second interface"),
+                format!("{kinds}: a Noctule node goes on by its second interface"),
                 outcome.recovery.is_some_and(|took| took < ENOUGH),
                 lost,
             );
@@ -66,7 +65,8 @@ fn one(stage: &mut Stage, kinds: &str) -> Result<Outcome> {
     scene.nobody_died()?;
     scene.show_tables();
     let log = pings.stop()?;
-    let outcome = Outcome { recovery: log.recovery(down, 10), lost: log.lost(down, down + WATCHED) };
+    let outcome =
+        Outcome { recovery: log.recovery(down, 10), lost: log.lost(down, down + WATCHED) };
     scene.record.step(format!("{kinds}: {name} comes up again"));
     scene.node(1).space().set_link(&name, &[Set::Up])?;
     scene.wait_for_ping(1, 2, secs(60))?;

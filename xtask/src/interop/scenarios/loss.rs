@@ -14,8 +14,7 @@ use super::super::node::Kind;
 use super::super::scene::{Scene, secs};
 use super::super::stage::Stage;
 
-pub(super) const ABOUT: &str =
-    "links that lose 10 % and 30 % of all frames: Noctule's quality lies in the kernel's own spread";
+pub(super) const ABOUT: &str = "links that lose 10 % and 30 % of all frames: Noctule's quality lies in the kernel's own spread";
 
 /// Pairs of each kind for each loss.
 const PAIRS: u8 = 3;

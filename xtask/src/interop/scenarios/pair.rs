@@ -23,9 +23,7 @@ pub(super) fn play(stage: &mut Stage) -> Result<()> {
     control_counters(&mut scene)?;
     mesh_ping(&mut scene, 1, 2)?;
     mesh_ping(&mut scene, 2, 1)?;
-    for (from, to) in [(1, 2), (2, 1)] {
-        scene.expect_tq("IV-64 IV-109", from, to, 251..=255, secs(40))?;
-    }
+    scene.expect_tq("IV-64 IV-109", &[(1, 2), (2, 1)], 251..=255, secs(60))?;
     scene.close()
 }
 
@@ -51,7 +49,8 @@ fn payload_counters(scene: &mut Scene<'_>) -> Result<()> {
     for (number, (before, after)) in (1..).zip(before.iter().zip(&after)) {
         let grown = |name: &str| after.get(name).unwrap_or(&0) - before.get(name).unwrap_or(&0);
         // 20 frames of 142 bytes, and perhaps an ARP exchange (42 bytes a frame).
-        let frames = grown("tx") >= 20 && grown("tx") <= 24 && grown("rx") >= 20 && grown("rx") <= 24;
+        let frames =
+            grown("tx") >= 20 && grown("tx") <= 24 && grown("rx") >= 20 && grown("rx") <= 24;
         let bytes = grown("tx_bytes") == 20 * 142 + (grown("tx") - 20) * 42
             && grown("rx_bytes") == 20 * 142 + (grown("rx") - 20) * 42;
         let seen = format!(
@@ -71,21 +70,28 @@ fn payload_counters(scene: &mut Scene<'_>) -> Result<()> {
 /// received.
 fn control_counters(scene: &mut Scene<'_>) -> Result<()> {
     for (from, to) in [(1, 2), (2, 1)] {
-        let read = |scene: &Scene<'_>| -> Result<(u64, u64)> {
-            Ok((scene.node(from).counter("mgmt_tx")?, scene.node(to).counter("mgmt_rx")?))
+        // The two counters cannot be read at the same instant: the receiver's is read before and
+        // after the sender's.
+        let read = |scene: &Scene<'_>| -> Result<[u64; 3]> {
+            let received = |scene: &Scene<'_>| scene.node(to).counter("mgmt_rx");
+            let earlier = received(scene)?;
+            Ok([earlier, scene.node(from).counter("mgmt_tx")?, received(scene)?])
         };
         let before = read(scene)?;
         sleep(secs(2));
         let after = read(scene)?;
-        let (sent, received) = (after.0 - before.0, after.1 - before.1);
+        let sent = after[1] - before[1];
+        let least = after[0].saturating_sub(before[2]);
+        let most = after[2] - before[0];
         let what = format!(
             "IV-34 IV-35 what {} counts as OGM frames sent, {} counts as received",
             scene.title(from),
             scene.title(to)
         );
-        // The two counters are not read at the same instant.
-        let passed = sent >= 8 && sent.abs_diff(received) <= 4;
-        scene.record.check(what, passed, format!("{sent} and {received} in about 2 s"));
+        // A frame may be under way at either end.
+        let passed = sent >= 8 && sent + 2 >= least && sent <= most + 2;
+        let seen = format!("{sent} sent, {least} to {most} received");
+        scene.record.check(what, passed, seen);
     }
     Ok(())
 }

@@ -35,7 +35,7 @@ pub(super) fn play(stage: &mut Stage) -> Result<()> {
         medians.push(times[ROUNDS / 2]);
     }
     stage.record.check(
-        "IV-112 the first ping between two Noctule nodes passes no later than between two kernel nodes",
+        "the first ping between two Noctule nodes passes no later than between two kernel nodes",
         medians[1] <= medians[0] + SLACK,
         format!("medians: N-N {}, K-K {}", seconds(medians[1]), seconds(medians[0])),
     );

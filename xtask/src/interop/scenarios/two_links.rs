@@ -20,10 +20,11 @@ pub(super) fn play(stage: &mut Stage) -> Result<()> {
     scene.wait_for_ping(1, 3, secs(30))?;
     secondary_interfaces(&mut scene)?;
     scene.expect_same_clients("TT-83", &[1, 2, 3], secs(30))?;
-    for (from, to) in [(1, 2), (2, 1)] {
-        scene.expect_tq("IV-13 IV-109", from, to, 251..=255, secs(60))?;
-    }
+    scene.expect_tq("IV-13 IV-109", &[(1, 2), (2, 1)], 251..=255, secs(60))?;
     scene.expect_pings("FWD-110", 1, 2, 56, 10)?;
+    for (from, to) in [(1, [2, 3]), (2, [1, 3]), (3, [1, 2])] {
+        scene.expect_broadcasts("FWD-85 FWD-96 two ways:", from, &to)?;
+    }
     for interface in [1, 2] {
         silence(&mut scene, interface)?;
     }
@@ -76,7 +77,7 @@ fn silence(scene: &mut Scene<'_>, interface: u8) -> Result<()> {
         let other = 3 - interface;
         for (at, of) in [(1, 2), (2, 1)] {
             let route = scene.node(at).route_to(scene.node(of))?;
-            if !route.is_some_and(|route| route.hard_ifname == scene.node(at).interface(other)) {
+            if route.is_none_or(|route| route.hard_ifname != scene.node(at).interface(other)) {
                 return Ok(false);
             }
         }

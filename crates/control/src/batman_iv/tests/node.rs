@@ -7,7 +7,7 @@ use crate::{Context, Event, IfaceSettings, Link, OriginatorRow, Output, Rng, Set
 use noctule_fib::{Counters, HashKey, Writer};
 use noctule_wire::ogm::OgmFlags;
 use noctule_wire::{Discard, ETHERNET_HEADER_LEN, Ogms, SeqNo};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 /// A frame that a node sent.
 #[derive(Clone, Debug)]
@@ -147,8 +147,9 @@ impl Node {
 
     /// One second of a perfect link: an own OGM leaves every interface, each neighbour answers it, then says its own OGM.
     pub(super) fn beat(&mut self, neighbours: &[(usize, Mac)], seqno: u32) {
-        for (index, _) in neighbours {
-            self.prepare(*index);
+        let ifaces: BTreeSet<_> = neighbours.iter().map(|(index, _)| *index).collect();
+        for index in ifaces {
+            self.prepare(index);
         }
         for (index, mac) in neighbours {
             self.hear_echo(*index, *mac, 0);

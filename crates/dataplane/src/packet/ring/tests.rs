@@ -92,15 +92,11 @@ impl Kernel {
                 self.slots.bytes(self.at, TX_DATA_OFFSET, len)
             };
             if frame.len() < 14 {
-                self.slots
-                    .status(self.at)
-                    .store(libc::TP_STATUS_AVAILABLE, Ordering::Release);
+                self.slots.status(self.at).store(libc::TP_STATUS_AVAILABLE, Ordering::Release);
             } else {
                 decide(frame)?;
                 taken.push(frame.to_vec());
-                self.slots
-                    .status(self.at)
-                    .store(libc::TP_STATUS_SENDING, Ordering::Release);
+                self.slots.status(self.at).store(libc::TP_STATUS_SENDING, Ordering::Release);
                 self.in_flight.push_back(self.at);
             }
             self.at = self.at.next(&LAYOUT);
@@ -239,10 +235,7 @@ fn frames_are_gathered_sent_in_order_and_slots_used_again() {
     }
     assert_eq!(taken, (0..80).map(frame).collect::<Vec<_>>());
     let room = LAYOUT.slot_len - TX_DATA_OFFSET;
-    assert_eq!(
-        ring.push(&[&[0; 200]], 200),
-        Err(PushError::TooLong { len: 200, max: room })
-    );
+    assert_eq!(ring.push(&[&[0; 200]], 200), Err(PushError::TooLong { len: 200, max: room }));
 }
 
 /// A frame that the queue refused must not leave when the queue has room again: it would be old by then.

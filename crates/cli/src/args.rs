@@ -1,0 +1,129 @@
+//! The command line as typed. A wrong one gets one sentence and exit status 2.
+
+use crate::commands::{
+    interfaces, neighbors, originators, ping, run, statistics, status, traceroute, transglobal,
+    translocal, version,
+};
+use crate::failure::Failure;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Parser, Subcommand};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// A layer-2 mesh router that needs no kernel module.
+#[derive(Debug, Parser)]
+#[command(name = "noctule", version, disable_help_subcommand = true)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command understands.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct Common {
+    /// Name of the mesh interface [default: bat0]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) mesh: Option<String>,
+    /// Path of the control socket [default: /run/noctule/<mesh>.sock]
+    #[arg(long, global = true, value_name = "PATH")]
+    pub(crate) socket: Option<PathBuf>,
+    /// Print JSON with the keys of batctl
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a mesh node, in the foreground
+    Run(run::Args),
+    /// Show the originator table
+    #[command(visible_alias = "o")]
+    Originators(originators::Args),
+    /// Show the neighbours
+    #[command(visible_alias = "n")]
+    Neighbors(neighbors::Args),
+    /// Show the clients of this node
+    #[command(visible_alias = "tl")]
+    Translocal(translocal::Args),
+    /// Show the clients of the other nodes
+    #[command(visible_alias = "tg")]
+    Transglobal(transglobal::Args),
+    /// Show the hard interfaces
+    #[command(visible_alias = "if", alias = "interface")]
+    Interfaces(interfaces::Args),
+    /// Show the counters, and why frames were dropped
+    #[command(visible_alias = "s")]
+    Statistics(statistics::Args),
+    /// Send echo requests to another node
+    #[command(visible_alias = "p")]
+    Ping(ping::Args),
+    /// Show the way to another node
+    #[command(visible_alias = "tr")]
+    Traceroute(traceroute::Args),
+    /// Show this node in a few lines
+    Status(status::Args),
+    /// Show the version
+    Version(version::Args),
+}
+
+/// Reads the command line.
+///
+/// # Errors
+/// The sentence for whoever typed it; help and version are said here.
+pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Args, Failure> {
+    let args: Vec<OsString> = args.into_iter().collect();
+    Args::try_parse_from(&args).map_err(|error| match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => match error.print() {
+            Ok(()) => Failure::Said(0),
+            Err(error) => Failure::from(error),
+        },
+        _ if is_probing(&args) => Failure::trouble(sentence(&error)),
+        _ => Failure::Usage(sentence(&error)),
+    })
+}
+
+/// Whether this is a command whose exit status 2 means that nobody answered: there bad use is 1 (ICMP-25, ICMP-28).
+fn is_probing(args: &[OsString]) -> bool {
+    let mut words = args.iter().skip(1).filter_map(|word| word.to_str());
+    while let Some(word) = words.next() {
+        match word {
+            "--mesh" | "--socket" => drop(words.next()),
+            _ if word.starts_with('-') => {}
+            _ => return matches!(word, "ping" | "p" | "traceroute" | "tr"),
+        }
+    }
+    false
+}
+
+/// One sentence out of what may be a page.
+fn sentence(error: &clap::Error) -> String {
+    const HELP: &str = "see noctule --help";
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return format!("no command is given: {HELP}");
+    }
+    let text = error.to_string();
+    // The first paragraph says what is wrong; it can have a list.
+    let what: Vec<&str> = text
+        .lines()
+        .map(str::trim)
+        .take_while(|line| !line.is_empty())
+        .collect();
+    let what = what.join(" ");
+    let what = what.strip_prefix("error: ").unwrap_or(&what);
+    let suggestion = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue]
+        .into_iter()
+        .find_map(|kind| match error.get(kind)? {
+            ContextValue::String(word) => Some(word.clone()),
+            ContextValue::Strings(words) => words.first().cloned(),
+            _ => None,
+        });
+    match suggestion {
+        Some(word) => format!("{what}: did you mean '{word}'?"),
+        None => format!("{what}: {HELP}"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,38 @@
+//! The commands, one file each: what can be typed, what is done, what is printed.
+
+pub(crate) mod interfaces;
+pub(crate) mod neighbors;
+pub(crate) mod originators;
+pub(crate) mod ping;
+pub(crate) mod run;
+pub(crate) mod statistics;
+pub(crate) mod status;
+pub(crate) mod traceroute;
+pub(crate) mod transglobal;
+pub(crate) mod translocal;
+pub(crate) mod version;
+
+use crate::Status;
+use crate::args::{Args, Command};
+use std::io::Write;
+
+/// Does what was typed, and prints to `out`.
+///
+/// # Errors
+/// Why it does not.
+pub(crate) fn run(args: &Args, out: &mut dyn Write) -> Status {
+    let common = &args.common;
+    match &args.command {
+        Command::Run(args) => run::run(common, args),
+        Command::Originators(args) => originators::run(common, args, out),
+        Command::Neighbors(args) => neighbors::run(common, args, out),
+        Command::Translocal(args) => translocal::run(common, args, out),
+        Command::Transglobal(args) => transglobal::run(common, args, out),
+        Command::Interfaces(args) => interfaces::run(common, args, out),
+        Command::Statistics(args) => statistics::run(common, args, out),
+        Command::Ping(args) => ping::run(common, args, out),
+        Command::Traceroute(args) => traceroute::run(common, args, out),
+        Command::Status(args) => status::run(common, args, out),
+        Command::Version(args) => version::run(args, out),
+    }
+}

@@ -1,0 +1,55 @@
+//! `noctule interfaces`, `if`: the hard interfaces (MGMT-28).
+
+use crate::args::Common;
+use crate::client::Client;
+use crate::{Status, json};
+use noctule_daemon::api::{HardInterface, Reply, Request};
+use std::io::Write;
+
+/// What can be typed.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct Args {}
+
+/// Prints one line for each interface.
+///
+/// # Errors
+/// The node does not answer.
+pub(crate) fn run(common: &Common, _: &Args, out: &mut dyn Write) -> Status {
+    let mut client = Client::connect(common)?;
+    let Reply::Interfaces(rows) = client.ask(Request::Interfaces)?.reply else {
+        return Err(client.strange());
+    };
+    if common.json {
+        return json::print(out, &rows);
+    }
+    for row in &rows {
+        writeln!(out, "{}", line(row))?;
+    }
+    Ok(0)
+}
+
+/// One interface.
+pub(crate) fn line(row: &HardInterface) -> String {
+    format!("{}: {}", row.hard_ifname, if row.active { "active" } else { "inactive" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// MGMT-28: name, colon, active or inactive.
+    #[test]
+    fn mgmt_28_the_line_is_batctl_s() {
+        let row = HardInterface {
+            mesh_ifindex: 9,
+            mesh_ifname: "bat0".into(),
+            hard_ifindex: Some(3),
+            hard_ifname: "eth0".into(),
+            hard_address: None,
+            active: true,
+            hop_penalty: 0,
+        };
+        assert_eq!(line(&row), "eth0: active");
+        assert_eq!(line(&HardInterface { active: false, ..row }), "eth0: inactive");
+    }
+}

@@ -1,0 +1,157 @@
+//! `noctule run`: a mesh node, in the foreground.
+
+use crate::Status;
+use crate::args::Common;
+use crate::failure::{Failure, Outcome};
+use noctule_daemon::settings::{Config, Written, WrittenInterface, read_file};
+use std::path::PathBuf;
+
+/// What can be typed. The same names, with underscores, stand in the file of `--config`.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub(crate) struct Args {
+    /// A hard interface, like wlan0; repeat it for more
+    #[arg(long = "interface", short = 'i', value_name = "NAME", allow_hyphen_values = false)]
+    interfaces: Vec<String>,
+    /// Read settings from a TOML file; what stands here goes before what stands there
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Time between own OGMs in milliseconds, 40 or more [default: 1000]
+    #[arg(long, value_name = "MS", allow_negative_numbers = true)]
+    orig_interval: Option<i64>,
+    /// What each forwarded OGM loses, 0 to 255 [default: 30]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    hop_penalty: Option<i64>,
+    /// Collect OGMs before sending [default]
+    #[arg(long, overrides_with = "no_aggregation")]
+    aggregation: bool,
+    /// Send every OGM by itself
+    #[arg(long, overrides_with = "aggregation")]
+    no_aggregation: bool,
+    /// Cut packets above a link's MTU into fragments [default]
+    #[arg(long, overrides_with = "no_fragmentation")]
+    fragmentation: bool,
+    /// Drop packets above a link's MTU
+    #[arg(long, overrides_with = "fragmentation")]
+    no_fragmentation: bool,
+    /// Address of the mesh interface [default: made from the first hard interface's]
+    #[arg(long, value_name = "MAC")]
+    mesh_mac: Option<String>,
+    /// MTU of the mesh interface in bytes [default: 1500, or less if the links demand it]
+    #[arg(long, value_name = "BYTES", allow_negative_numbers = true)]
+    mtu: Option<i64>,
+    /// Log what is at least this important: error, warn, info, debug, trace [default: info]
+    #[arg(long, value_name = "LEVEL")]
+    log: Option<String>,
+    /// Start although a hard interface does not exist yet
+    #[arg(long, overrides_with = "no_wait")]
+    wait: bool,
+    /// A hard interface that does not exist is an error [default]
+    #[arg(long, overrides_with = "wait")]
+    no_wait: bool,
+    /// Frames in the receive ring of each hard interface, 16 to 16384 [default: 256]
+    #[arg(long, value_name = "FRAMES", allow_negative_numbers = true)]
+    rx_frames: Option<i64>,
+    /// Frames that each hard interface can send at once, 16 to 16384 [default: 128]
+    #[arg(long, value_name = "FRAMES", allow_negative_numbers = true)]
+    tx_frames: Option<i64>,
+}
+
+/// Runs a node until a signal ends it.
+///
+/// # Errors
+/// Exit status 2 if nothing was started, 1 if it had to end.
+pub(crate) fn run(common: &Common, args: &Args) -> Status {
+    let config = config(common, args)?;
+    match noctule_daemon::run(config) {
+        Ok(()) => Ok(0),
+        Err(noctule_daemon::Failure::NotStarted(sentence)) => Err(Failure::Usage(sentence)),
+        Err(noctule_daemon::Failure::Ended(sentence)) => Err(Failure::Trouble(sentence)),
+    }
+}
+
+fn config(common: &Common, args: &Args) -> Outcome<Config> {
+    let typed = written(common, args);
+    typed.check().map_err(|bad| Failure::Usage(bad.on_command_line()))?;
+    let file = match &args.config {
+        Some(path) => read_file(path).map_err(Failure::Usage)?,
+        None => Written::default(),
+    };
+    Config::new(&typed.or(file)).map_err(|error| Failure::Usage(error.to_string()))
+}
+
+fn written(common: &Common, args: &Args) -> Written {
+    let switch = |on: bool, off: bool| match (on, off) {
+        (true, _) => Some(true),
+        (_, true) => Some(false),
+        _ => None,
+    };
+    let args = args.clone();
+    Written {
+        mesh: common.mesh.clone(),
+        mesh_mac: args.mesh_mac,
+        mtu: args.mtu,
+        socket: common.socket.clone(),
+        log: args.log,
+        wait: switch(args.wait, args.no_wait),
+        orig_interval: args.orig_interval,
+        hop_penalty: args.hop_penalty,
+        aggregation: switch(args.aggregation, args.no_aggregation),
+        fragmentation: switch(args.fragmentation, args.no_fragmentation),
+        rx_frames: args.rx_frames,
+        tx_frames: args.tx_frames,
+        interfaces: args
+            .interfaces
+            .into_iter()
+            .map(|name| WrittenInterface { name, hop_penalty: None })
+            .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::{Command, parse};
+
+    fn typed(line: &str) -> Written {
+        let words = ["noctule", "run"].into_iter().chain(line.split_whitespace()).map(Into::into);
+        let parsed = parse(words).unwrap();
+        let Command::Run(args) = &parsed.command else { panic!("run") };
+        written(&parsed.common, args)
+    }
+
+    #[test]
+    fn every_setting_can_be_typed() {
+        let interface = |name: &str| WrittenInterface { name: name.into(), hop_penalty: None };
+        let expected = Written {
+            mesh: Some("bat7".into()),
+            mesh_mac: Some("02:00:00:00:00:07".into()),
+            mtu: Some(1400),
+            socket: Some("/run/x.sock".into()),
+            log: Some("debug".into()),
+            wait: Some(true),
+            orig_interval: Some(2000),
+            hop_penalty: Some(-1),
+            aggregation: Some(false),
+            fragmentation: Some(false),
+            rx_frames: Some(64),
+            tx_frames: Some(32),
+            interfaces: vec![interface("wlan0"), interface("eth1")],
+        };
+        assert_eq!(
+            typed(
+                "--mesh bat7 --interface wlan0 --interface eth1 --mesh-mac 02:00:00:00:00:07 --mtu 1400 --socket /run/x.sock --log debug --wait --orig-interval 2000 --hop-penalty -1 --no-aggregation --no-fragmentation --rx-frames 64 --tx-frames 32"
+            ),
+            expected
+        );
+        assert_eq!(typed(""), Written::default());
+    }
+
+    #[test]
+    fn of_a_switch_and_its_opposite_the_last_holds() {
+        assert_eq!(typed("--no-wait --wait").wait, Some(true));
+        assert_eq!(typed("--wait --no-wait").wait, Some(false));
+        assert_eq!(typed("--no-aggregation").aggregation, Some(false));
+        assert_eq!(typed("--aggregation --no-aggregation").aggregation, Some(false));
+        assert_eq!(typed("--no-fragmentation --fragmentation").fragmentation, Some(true));
+    }
+}

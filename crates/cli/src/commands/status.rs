@@ -1,0 +1,111 @@
+//! `noctule status`: this node in a few lines.
+
+use crate::args::Common;
+use crate::client::Client;
+use crate::failure::Outcome;
+use crate::{Status, json};
+use noctule_daemon::api::{self, HardInterface, Mesh, Reply, Request};
+use serde::Serialize;
+use std::io::Write;
+
+/// What can be typed.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct Args {}
+
+/// The keys of `batctl mesh_json`, and behind them those that only this program has.
+#[derive(Serialize)]
+struct Whole {
+    #[serde(flatten)]
+    mesh: Mesh,
+    #[serde(flatten)]
+    status: api::Status,
+}
+
+/// Prints the overview.
+///
+/// # Errors
+/// The node does not answer.
+pub(crate) fn run(common: &Common, _: &Args, out: &mut dyn Write) -> Status {
+    let mut client = Client::connect(common)?;
+    let (mesh, Reply::Status(status)) = client.table(Request::Status)? else {
+        return Err(client.strange());
+    };
+    if common.json {
+        return json::print(out, &Whole { mesh, status: *status });
+    }
+    print(out, &mesh, &status)
+}
+
+fn print(out: &mut dyn Write, mesh: &Mesh, status: &api::Status) -> Outcome<u8> {
+    let Mesh { version, algo_name, mesh_ifname, mesh_address, .. } = mesh;
+    writeln!(out, "Noctule {version}, process {}, up {}", status.pid, duration(status.uptime_msecs))?;
+    writeln!(out, "mesh         {mesh_ifname}, {mesh_address}, MTU {}, {algo_name}", status.mesh_mtu)?;
+    let originator = match status.orig_address {
+        Some(address) => address.to_string(),
+        None => "none: no hard interface has been active yet".into(),
+    };
+    writeln!(out, "originator   {originator}")?;
+    for (row, title) in status.interfaces.iter().zip(["interfaces"].into_iter().chain(std::iter::repeat(""))) {
+        writeln!(out, "{title:<12} {}", interface(row, status.orig_address))?;
+    }
+    writeln!(
+        out,
+        "mesh size    {} neighbours, {} originators, {} clients here, {} elsewhere",
+        status.neighbors, status.originators, status.local_clients, status.global_clients
+    )?;
+    if let Some(bytes) = status.memory_bytes {
+        writeln!(out, "memory       {:.1} MiB", bytes as f64 / f64::from(1 << 20))?;
+    }
+    Ok(0)
+}
+
+fn interface(row: &HardInterface, originator: Option<api::Address>) -> String {
+    let state = match (row.hard_ifindex, row.active) {
+        (None, _) => "missing",
+        (_, true) => "active",
+        (_, false) => "inactive",
+    };
+    let mut text = format!("{} {state}", row.hard_ifname);
+    if let Some(address) = row.hard_address {
+        text += &format!(", {address}");
+        if Some(address) == originator {
+            text += ", primary";
+        }
+    }
+    text
+}
+
+/// A duration as people say it.
+fn duration(msecs: u64) -> String {
+    let seconds = msecs / 1000;
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+    if days > 0 {
+        format!("{days} d {hours} h")
+    } else if hours > 0 {
+        format!("{hours} h {minutes} min")
+    } else if minutes > 0 {
+        format!("{minutes} min {} s", seconds % 60)
+    } else {
+        format!("{seconds} s")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_two_parts_at_most() {
+        #[rustfmt::skip]
+        let rows = [
+            (999, "0 s"),
+            (59_999, "59 s"),
+            (61_000, "1 min 1 s"),
+            (3_600_000, "1 h 0 min"),
+            (90_061_000, "1 d 1 h"),
+        ];
+        for (msecs, text) in rows {
+            assert_eq!(duration(msecs), text);
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Carrying out what the engine puts out: frames, packets that need a route, answers for tools, news for the log.
+
+use super::{Node, Ports};
+use noctule_control::{Event, Output};
+use noctule_dataplane::packet::SendError;
+use noctule_dataplane::pipeline::egress::send_to_originator;
+use noctule_dataplane::{Hint, Outlet};
+use noctule_fib::Iface;
+use noctule_wire::{Discard, Instant};
+use std::time::Duration;
+use tracing::{debug, info, warn};
+
+/// The log says at most this often that the local table is full.
+const TABLE_FULL_EVERY: Duration = Duration::from_secs(60);
+
+impl Node {
+    /// Does everything that the engine has put out.
+    pub(super) fn carry_out(&mut self, now: Instant) {
+        while let Some(output) = self.engine.poll_output() {
+            match output {
+                Output::Transmit { iface, frame } => self.count(ControlOutlet(&self.ports).transmit(iface, &[&frame])),
+                Output::ToOriginator { destination, view, packet } => {
+                    let guard = self.fib.pin();
+                    let mut out = ControlOutlet(&self.ports);
+                    let sent = send_to_originator(
+                        &guard,
+                        &self.counters,
+                        destination,
+                        view,
+                        None,
+                        &packet,
+                        &mut out,
+                    );
+                    self.count(sent);
+                }
+                Output::Answer(answer) => self.probes.answered(now, answer),
+                Output::Event(event) => self.note(now, event),
+            }
+        }
+    }
+
+    fn count(&self, outcome: Result<(), Discard>) {
+        if let Err(reason) = outcome {
+            self.counters.discard(reason);
+        }
+    }
+
+    fn note(&mut self, now: Instant, event: Event) {
+        let name = |iface: Iface| {
+            self.ports.get(iface).map_or("", |port| port.config.name.as_str())
+        };
+        match event {
+            Event::InterfaceActive(iface) => info!(interface = name(iface), "interface is used"),
+            Event::InterfaceInactive(iface) => info!(interface = name(iface), "interface is not used"),
+            Event::Primary(Some(originator)) => info!(%originator, "this node is known by this address"),
+            Event::Primary(None) => info!("this node has no address in the mesh"),
+            Event::OriginatorAppeared(originator) => debug!(%originator, "originator appears"),
+            Event::OriginatorGone(originator) => debug!(%originator, "originator is gone"),
+            Event::RouteChanged { originator, router: Some(hop) } => {
+                debug!(%originator, via = %hop.mac, interface = name(hop.iface), "route changes");
+            }
+            Event::RouteChanged { originator, router: None } => debug!(%originator, "no route is left"),
+            Event::SequenceReset(originator) => debug!(%originator, "originator starts its numbers over"),
+            Event::TableFetched(originator) => debug!(%originator, "client table is in step again"),
+            Event::LocalTableFull => {
+                let due = self.table_full_logged.is_none_or(|last| last.timed_out(now, TABLE_FULL_EVERY));
+                if due {
+                    self.table_full_logged = Some(now);
+                    warn!("the table of local clients is full: further clients cannot use the mesh");
+                }
+            }
+        }
+    }
+}
+
+/// The engine thread's way out: by sockets of its own.
+struct ControlOutlet<'p>(&'p Ports);
+
+impl Outlet for ControlOutlet<'_> {
+    fn transmit(&mut self, iface: Iface, parts: &[&[u8]]) -> Result<(), Discard> {
+        let sender = self.0.sender(iface).ok_or(Discard::Inactive)?;
+        sender.send(parts).map_err(|error| match error {
+            SendError::Link(_) => Discard::Inactive,
+            SendError::Length { .. } => Discard::TooLong,
+            SendError::Busy => Discard::QueueFull,
+            SendError::System(_) => Discard::TransmitFailed,
+        })
+    }
+
+    fn deliver(&mut self, _: &[&[u8]]) -> Result<(), Discard> {
+        // The engine has nothing for the host.
+        Err(Discard::HostBusy)
+    }
+
+    fn punt(&mut self, _: Iface, _: &[u8]) -> Result<(), Discard> {
+        Err(Discard::QueueFull)
+    }
+
+    fn hint(&mut self, _: Hint) -> Result<(), Discard> {
+        Err(Discard::QueueFull)
+    }
+}

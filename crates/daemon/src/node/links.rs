@@ -1,0 +1,270 @@
+//! The hard interfaces: they come, change, go and come back, and each time the rings, the engine and the worker are told
+//! (FWD-01 to FWD-10).
+
+use super::{End, Node};
+use crate::link_watch::{self, Link, LinkEvent};
+use crate::settings::InterfaceConfig;
+use crate::suitable::unsuitable;
+use crate::{clock, worker::Command};
+use noctule_control::Input;
+use noctule_dataplane::packet::{self, ControlSender, OpenError, PacketSettings};
+use noctule_fib::Iface;
+use tracing::{error, info, warn};
+
+/// All hard interfaces of the configuration; the place in the list is the number in the mesh.
+#[derive(Debug)]
+pub(crate) struct Ports(Vec<Port>);
+
+/// One hard interface of the configuration.
+#[derive(Debug)]
+pub(crate) struct Port {
+    pub(crate) iface: Iface,
+    pub(crate) config: InterfaceConfig,
+    /// While it exists and takes part.
+    pub(crate) attached: Option<Attached>,
+    /// Why it was refused when it was last looked at: said once.
+    refused: Option<String>,
+}
+
+/// A hard interface that takes part.
+#[derive(Debug)]
+pub(crate) struct Attached {
+    pub(crate) link: Link,
+    /// Whether it is a wireless device.
+    wifi: bool,
+    /// For the engine's own frames.
+    pub(crate) sender: ControlSender,
+    /// The largest MTU whose frames its rings hold, bytes.
+    mtu_max: u32,
+}
+
+impl Attached {
+    /// As the engine knows it.
+    fn engine_link(&self) -> noctule_control::Link {
+        noctule_control::Link {
+            mac: self.link.mac.unwrap_or_default(),
+            mtu: self.link.mtu,
+            wifi: self.wifi,
+            up: self.link.is_running(),
+        }
+    }
+}
+
+impl Ports {
+    pub(crate) fn new(configs: &[InterfaceConfig]) -> Self {
+        let port = |(iface, config): (Iface, &InterfaceConfig)| Port {
+            iface,
+            config: config.clone(),
+            attached: None,
+            refused: None,
+        };
+        Self(Iface::all().zip(configs).map(port).collect())
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Port> {
+        self.0.iter()
+    }
+
+    pub(crate) fn get(&self, iface: Iface) -> Option<&Port> {
+        self.0.get(iface.index())
+    }
+
+    /// The port by which the engine sends.
+    pub(crate) fn sender(&self, iface: Iface) -> Option<&ControlSender> {
+        Some(&self.get(iface)?.attached.as_ref()?.sender)
+    }
+
+    fn get_mut(&mut self, iface: Iface) -> Option<&mut Port> {
+        self.0.get_mut(iface.index())
+    }
+
+    /// The port that uses the interface with this index, or else the free one that is waiting for this name.
+    fn of(&self, link: &Link) -> Option<Iface> {
+        let by_index = |port: &&Port| port.attached.as_ref().is_some_and(|at| at.link.index == link.index);
+        let by_name = |port: &&Port| port.config.name == link.name;
+        self.0.iter().find(by_index).or_else(|| self.0.iter().find(by_name)).map(|port| port.iface)
+    }
+
+    fn by_index(&self, index: u32) -> Option<Iface> {
+        let uses = |port: &&Port| port.attached.as_ref().is_some_and(|at| at.link.index == index);
+        self.0.iter().find(uses).map(|port| port.iface)
+    }
+}
+
+impl Node {
+    /// Looks at all interfaces: at the start, and when the kernel lost count of what it told.
+    ///
+    /// # Errors
+    /// The list cannot be read.
+    pub(crate) fn look_at_all_links(&mut self) -> std::io::Result<Option<End>> {
+        let links = link_watch::list()?;
+        if !links.iter().any(|link| link.index == self.mesh.ifindex()) {
+            return Ok(Some(End::MeshInterfaceGone));
+        }
+        let gone: Vec<u32> = self
+            .ports
+            .iter()
+            .filter_map(|port| Some(port.attached.as_ref()?.link.index))
+            .filter(|index| !links.iter().any(|link| link.index == *index))
+            .collect();
+        for index in gone {
+            self.link_gone(index);
+        }
+        // In the order of the configuration: the first that is up becomes the primary interface (FWD-06).
+        let in_order = |link: &Link| self.ports.of(link).map_or(usize::MAX, Iface::index);
+        let mut links = links;
+        links.sort_by_key(in_order);
+        for link in links {
+            self.link_present(link);
+        }
+        Ok(None)
+    }
+
+    pub(super) fn take_link_events(&mut self) -> Option<End> {
+        let events = match self.monitor.events() {
+            Ok(events) => events,
+            Err(problem) => {
+                error!(%problem, "cannot read what changes about interfaces");
+                return None;
+            }
+        };
+        for event in events {
+            match event {
+                LinkEvent::Present(link) => self.link_present(link),
+                LinkEvent::Gone { index } if index == self.mesh.ifindex() => {
+                    return Some(End::MeshInterfaceGone);
+                }
+                LinkEvent::Gone { index } => self.link_gone(index),
+                LinkEvent::Overrun => match self.look_at_all_links() {
+                    Ok(Some(end)) => return Some(end),
+                    Ok(None) => {}
+                    Err(problem) => error!(%problem, "cannot list the interfaces"),
+                },
+            }
+        }
+        None
+    }
+
+    fn link_present(&mut self, link: Link) {
+        if link.index == self.mesh.ifindex() {
+            return self.mesh_interface_changed(&link);
+        }
+        let Some(iface) = self.ports.of(&link) else { return };
+        let Some(port) = self.ports.get_mut(iface) else { return };
+        match &port.attached {
+            Some(attached) if attached.link.index == link.index => self.link_changed(iface, link),
+            Some(attached) => {
+                // The old one went without a word, and this one has its name.
+                let index = attached.link.index;
+                self.link_gone(index);
+                self.attach(iface, link);
+            }
+            None => self.attach(iface, link),
+        }
+        self.adjust_mesh_mtu();
+    }
+
+    fn attach(&mut self, iface: Iface, link: Link) {
+        let settings = self.packet_settings();
+        let Some(port) = self.ports.get_mut(iface) else { return };
+        if let Some(problem) = unsuitable(&link) {
+            if port.refused.as_ref() != Some(&problem) {
+                warn!("{problem}");
+                port.refused = Some(problem);
+            }
+            return;
+        }
+        let opened = ControlSender::open(link.index)
+            .and_then(|sender| Ok((sender, packet::open(link.index, link.mtu, &settings)?)));
+        let (sender, (receiver, transmitter)) = match opened {
+            Ok(opened) => opened,
+            // It has gone already; what comes next, the kernel tells.
+            Err(OpenError::NoSuchInterface(_)) => return,
+            Err(problem) => return error!(interface = %link.name, %problem, "cannot use the interface"),
+        };
+        let attached =
+            Attached { wifi: link.is_wifi(), mtu_max: receiver.mtu_max(), sender, link };
+        let engine_link = attached.engine_link();
+        info!(interface = %attached.link.name, mac = %engine_link.mac, mtu = engine_link.mtu, up = engine_link.up, "interface joins");
+        port.attached = Some(attached);
+        port.refused = None;
+        let input = Input::Attach {
+            iface,
+            link: engine_link,
+            settings: port.config.engine,
+            seqno: clock::ogm_seqno(clock::wall_clock()),
+        };
+        self.worker.send(Command::Attach { iface, receiver, transmitter });
+        self.warn_of_twins(iface);
+        let now = self.clock.now();
+        self.feed(now, input);
+    }
+
+    fn link_changed(&mut self, iface: Iface, link: Link) {
+        let settings = self.packet_settings();
+        let Some(port) = self.ports.get_mut(iface) else { return };
+        let Some(attached) = &mut port.attached else { return };
+        if attached.link == link {
+            return;
+        }
+        if let Some(problem) = unsuitable(&link) {
+            warn!("{problem}");
+            port.refused = Some(problem);
+            return self.link_gone(link.index);
+        }
+        let before = std::mem::replace(&mut attached.link, link);
+        let link = &attached.link;
+        if link.name != before.name {
+            info!(from = %before.name, to = %link.name, "interface has another name");
+        }
+        if link.mtu > attached.mtu_max {
+            match packet::open(link.index, link.mtu, &settings) {
+                Ok((receiver, transmitter)) => {
+                    attached.mtu_max = receiver.mtu_max();
+                    self.worker.send(Command::Attach { iface, receiver, transmitter });
+                }
+                Err(problem) => error!(interface = %link.name, %problem, "cannot use the interface's new MTU"),
+            }
+        } else if link.mtu != before.mtu {
+            self.worker.send(Command::Mtu { iface, mtu: link.mtu });
+        }
+        let mac_changed = link.mac != before.mac;
+        let mut engine_link = attached.engine_link();
+        engine_link.mtu = engine_link.mtu.min(attached.mtu_max);
+        if mac_changed {
+            self.warn_of_twins(iface);
+        }
+        let now = self.clock.now();
+        self.feed(now, Input::Changed { iface, link: engine_link });
+    }
+
+    fn link_gone(&mut self, index: u32) {
+        let Some(iface) = self.ports.by_index(index) else { return };
+        let Some(port) = self.ports.get_mut(iface) else { return };
+        port.attached = None;
+        info!(interface = %port.config.name, "interface leaves");
+        self.worker.send(Command::Detach(iface));
+        let now = self.clock.now();
+        self.feed(now, Input::Detach { iface });
+        self.adjust_mesh_mtu();
+    }
+
+    /// FWD-09: it works badly, and nobody would guess why.
+    fn warn_of_twins(&self, iface: Iface) {
+        let mac_of = |port: &Port| port.attached.as_ref().and_then(|attached| attached.link.mac);
+        let Some(port) = self.ports.get(iface) else { return };
+        for other in self.ports.iter().filter(|other| other.iface != iface) {
+            if mac_of(other).is_some() && mac_of(other) == mac_of(port) {
+                warn!(one = %other.config.name, other = %port.config.name, "two interfaces of the mesh have the same address: change one");
+            }
+        }
+    }
+
+    fn packet_settings(&self) -> PacketSettings {
+        PacketSettings {
+            rx_frames: self.config.rx_frames,
+            tx_frames: self.config.tx_frames,
+            ..PacketSettings::default()
+        }
+    }
+}

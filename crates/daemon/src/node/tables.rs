@@ -1,0 +1,170 @@
+//! The engine's tables as the control socket shows them.
+
+use super::Node;
+use super::links::Port;
+use crate::api::{self, Reply, ReplyLine, rows::vid_number};
+use crate::control_socket::Table;
+use core::time::Duration;
+use noctule_fib::Iface;
+use std::fs;
+
+/// Name of the only routing algorithm there is.
+const ALGORITHM: &str = "BATMAN_IV";
+
+impl Node {
+    /// One table, as of this instant.
+    pub(super) fn table(&self, table: &Table) -> ReplyLine {
+        let reply = match table {
+            Table::Status => Reply::Status(Box::new(self.status())),
+            Table::Originators { interface } => match self.originators(interface.as_deref()) {
+                Ok(rows) => Reply::Originators(rows),
+                Err(sentence) => Reply::Error(sentence),
+            },
+            Table::Neighbors => Reply::Neighbors(self.neighbors()),
+            Table::Translocal => Reply::Translocal(self.translocal()),
+            Table::Transglobal => Reply::Transglobal(self.transglobal()),
+            Table::Interfaces => Reply::Interfaces(self.interfaces()),
+        };
+        ReplyLine { mesh: Some(self.mesh_row()), ..ReplyLine::new(reply) }
+    }
+
+    fn mesh_row(&self) -> api::Mesh {
+        let overview = self.engine.overview();
+        let settings = self.engine.settings();
+        // Only while it is active (MGMT section 1.3).
+        let primary = overview
+            .primary_iface
+            .and_then(|iface| self.ports.get(iface)?.attached.as_ref())
+            .filter(|attached| attached.link.is_running());
+        api::Mesh {
+            version: env!("CARGO_PKG_VERSION").into(),
+            algo_name: ALGORITHM.into(),
+            mesh_ifindex: self.mesh.ifindex(),
+            mesh_ifname: self.mesh.name.clone(),
+            mesh_address: self.mesh.mac.into(),
+            hard_ifindex: primary.map(|attached| attached.link.index),
+            hard_ifname: primary.map(|attached| attached.link.name.clone()),
+            hard_address: primary.and(overview.primary).map(Into::into),
+            tt_ttvn: overview.ttvn.0,
+            aggregated_ogms_enabled: settings.aggregation,
+            fragmentation_enabled: settings.fragmentation,
+            hop_penalty: settings.hop_penalty,
+            orig_interval: u64::try_from(settings.orig_interval.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+
+    fn status(&self) -> api::Status {
+        let overview = self.engine.overview();
+        let now = self.clock.now();
+        api::Status {
+            pid: std::process::id(),
+            uptime_msecs: now.as_millis(),
+            memory_bytes: resident_bytes(),
+            mesh_mtu: self.mesh.mtu,
+            orig_address: overview.primary.map(Into::into),
+            originators: overview.originators,
+            neighbors: self.engine.neighbour_rows(now).len(),
+            local_clients: overview.local_clients,
+            global_clients: overview.global_clients,
+            interfaces: self.interfaces(),
+        }
+    }
+
+    fn interfaces(&self) -> Vec<api::HardInterface> {
+        let row = |port: &Port| {
+            let attached = port.attached.as_ref();
+            api::HardInterface {
+                mesh_ifindex: self.mesh.ifindex(),
+                mesh_ifname: self.mesh.name.clone(),
+                hard_ifindex: attached.map(|attached| attached.link.index),
+                hard_ifname: self.name(port.iface),
+                hard_address: attached.and_then(|attached| attached.link.mac).map(Into::into),
+                active: attached.is_some_and(|attached| attached.link.is_running()),
+                hop_penalty: port.config.engine.hop_penalty,
+            }
+        };
+        self.ports.iter().map(row).collect()
+    }
+
+    fn originators(&self, interface: Option<&str>) -> Result<Vec<api::Originator>, String> {
+        let now = self.clock.now();
+        let rows = match interface {
+            None => self.engine.originator_rows(now),
+            Some(name) => {
+                let port = self.ports.iter().find(|port| self.name(port.iface) == name);
+                let port = port.ok_or_else(|| {
+                    format!("{name}: not a hard interface of {}", self.mesh.name)
+                })?;
+                self.engine.originator_rows_of(now, port.iface)
+            }
+        };
+        let row = |row: noctule_control::OriginatorRow| api::Originator {
+            hard_ifindex: self.ifindex(row.iface),
+            hard_ifname: self.name(row.iface),
+            orig_address: row.originator.into(),
+            best: row.best,
+            last_seen_msecs: millis(row.last_seen),
+            neigh_address: row.neighbour.into(),
+            tq: row.tq,
+        };
+        Ok(rows.into_iter().map(row).collect())
+    }
+
+    fn neighbors(&self) -> Vec<api::Neighbor> {
+        let row = |row: noctule_control::NeighbourRow| api::Neighbor {
+            hard_ifindex: self.ifindex(row.iface),
+            hard_ifname: self.name(row.iface),
+            last_seen_msecs: millis(row.last_seen),
+            neigh_address: row.neighbour.into(),
+        };
+        self.engine.neighbour_rows(self.clock.now()).into_iter().map(row).collect()
+    }
+
+    fn translocal(&self) -> Vec<api::LocalClient> {
+        let row = |row: noctule_control::LocalRow| api::LocalClient {
+            tt_address: row.client.mac.into(),
+            tt_crc32: row.crc,
+            tt_vid: vid_number(row.client.vid),
+            tt_flags: row.flags.into(),
+            last_seen_msecs: row.last_seen.map(millis),
+        };
+        self.engine.local_rows(self.clock.now()).into_iter().map(row).collect()
+    }
+
+    fn transglobal(&self) -> Vec<api::GlobalClient> {
+        let row = |row: noctule_control::GlobalRow| api::GlobalClient {
+            orig_address: row.originator.into(),
+            tt_address: row.client.mac.into(),
+            tt_ttvn: row.ttvn.0,
+            tt_last_ttvn: row.last_ttvn.0,
+            tt_crc32: row.crc,
+            tt_vid: vid_number(row.client.vid),
+            tt_flags: row.flags.into(),
+            best: row.best,
+        };
+        self.engine.global_rows().into_iter().map(row).collect()
+    }
+
+    /// The name of a hard interface: its own, or the configured one while it does not exist.
+    fn name(&self, iface: Iface) -> String {
+        let Some(port) = self.ports.get(iface) else { return String::new() };
+        port.attached.as_ref().map_or(&port.config.name, |attached| &attached.link.name).clone()
+    }
+
+    fn ifindex(&self, iface: Iface) -> u32 {
+        let attached = self.ports.get(iface).and_then(|port| port.attached.as_ref());
+        attached.map_or(0, |attached| attached.link.index)
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Resident memory of this process.
+fn resident_bytes() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}

@@ -1,0 +1,233 @@
+//! Running a node: every check first, then everything that is made, then the threads; and all of it undone at the end,
+//! whichever way the end comes.
+
+use crate::clock::{self, Clock};
+use crate::control_socket::{Acceptor, QUESTIONS_MAX, Service};
+use crate::instance::Instance;
+use crate::link_watch::{self, Link, Monitor};
+use crate::node::{End, MeshInterface, Node, Ports, Probes, WorkerLine, derived_mac, locally_administered};
+use crate::settings::Config;
+use crate::wake::Wake;
+use crate::worker::{self, Command, Worker};
+use crate::{entropy, log, rights, suitable};
+use crossbeam_channel::{bounded, unbounded};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use noctule_control::Engine;
+use noctule_dataplane::Pipeline;
+use noctule_dataplane::pipeline::PipelineSettings;
+use noctule_dataplane::tap::Tap;
+use noctule_fib::{Counters, HashKey, Writer};
+use noctule_wire::Mac;
+use std::sync::Arc;
+use std::thread;
+use tracing::info;
+
+/// Hints that wait for the engine; what comes when it is full is lost, and comes again with the client's next frame.
+const HINTS_MAX: usize = 1024;
+/// Of the worker's thread.
+const WORKER_STACK_LEN: usize = 256 * 1024;
+/// MTU of the mesh interface until the links are known.
+const MESH_MTU_FIRST: u32 = 1500;
+
+/// Why a node does not run (any more). Each is one sentence with what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// It was not started, and nothing on the system has changed.
+    #[error("{0}")]
+    NotStarted(String),
+    /// It had to end.
+    #[error("{0}")]
+    Ended(String),
+}
+
+/// Runs a node until it is told to stop by SIGTERM, SIGINT or SIGHUP. Call it on the main thread, before there are others.
+///
+/// # Errors
+/// [`Failure`].
+pub fn run(config: Config) -> Result<(), Failure> {
+    // A thread that panics must not leave half a node behind: the kernel then removes what the process made.
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        report(panic);
+        std::process::abort();
+    }));
+    let signals = block_signals().map_err(Failure::NotStarted)?;
+    rights::check().map_err(Failure::NotStarted)?;
+    let links = link_watch::list()
+        .map_err(|error| Failure::NotStarted(format!("cannot list the network interfaces: {error}")))?;
+    check_links(&config, &links).map_err(Failure::NotStarted)?;
+    let instance = Instance::lock(&config.socket).map_err(Failure::NotStarted)?;
+    let (listener, bound) = instance.bind(&config.socket).map_err(Failure::NotStarted)?;
+    let made = start(config, signals, &links).map_err(Failure::NotStarted)?;
+    let Started { mut node, worker, service, log } = made;
+    let acceptor = Acceptor::start(listener, service)
+        .map_err(|error| Failure::NotStarted(format!("cannot start a thread: {error}")))?;
+
+    let end = match node.look_at_all_links() {
+        Ok(Some(end)) => end,
+        Ok(None) => node.run(),
+        Err(error) => return Err(Failure::NotStarted(format!("cannot list the network interfaces: {error}"))),
+    };
+
+    // In this order: nobody asks any more, nobody forwards any more, and only then the mesh interface goes.
+    drop(acceptor);
+    node.worker.send(Command::Stop);
+    let _ = worker.join();
+    let mesh = node.mesh.name.clone();
+    drop(node);
+    drop(bound);
+    drop(instance);
+    let result = match end {
+        End::Signal(signal) => {
+            info!(signal, "stops");
+            Ok(())
+        }
+        End::MeshInterfaceGone => {
+            Err(Failure::Ended(format!("{mesh} was deleted by somebody else: start noctule again to have it back")))
+        }
+    };
+    drop(log);
+    result
+}
+
+/// What [`start`] made.
+struct Started {
+    node: Node,
+    worker: thread::JoinHandle<()>,
+    service: Service,
+    log: log::Log,
+}
+
+/// Makes the mesh interface and the worker.
+fn start(config: Config, signals: SignalFd, links: &[Link]) -> Result<Started, String> {
+    let cannot = |what: &str| {
+        let what = what.to_owned();
+        move |error: std::io::Error| format!("cannot {what}: {error}")
+    };
+    let clock = Clock::start();
+    let wall = clock::wall_clock();
+    let hash_key = HashKey(entropy::pair().map_err(cannot("read random numbers"))?);
+    let [seed, other_seed] = entropy::pair().map_err(cannot("read random numbers"))?;
+    let engine_wake = Wake::new().map_err(cannot("make an eventfd"))?;
+    let worker_wake = Wake::new().map_err(cannot("make an eventfd"))?;
+    let mesh = make_mesh_interface(&config, links)?;
+    // Not before: what was just set would be taken for somebody else's doing.
+    let monitor = Monitor::open().map_err(cannot("watch the network interfaces"))?;
+    let log = log::start(config.log).map_err(cannot("start a thread"))?;
+    info!(mesh = %mesh.name, address = %mesh.mac, version = env!("CARGO_PKG_VERSION"), "noctule starts");
+
+    let fib = Writer::new(hash_key, other_seed as u16, clock::broadcast_seqno(wall));
+    let reader = fib.reader();
+    let engine_counters = Arc::new(Counters::default());
+    let worker_counters = Arc::new(Counters::default());
+    let pipeline =
+        Pipeline::new(fib.reader(), Arc::clone(&worker_counters), PipelineSettings::new(hash_key));
+    let engine = Engine::new(clock.now(), config.engine.clone(), fib, Arc::clone(&engine_counters), seed);
+
+    let (command_in, commands) = unbounded();
+    let (punts, punted) = worker::queue();
+    let (hint_in, hints) = bounded(HINTS_MAX);
+    let (gone_in, tap_gone) = bounded(1);
+    let (question_in, questions) = bounded(QUESTIONS_MAX);
+    let worker = Worker::new(worker::Parts {
+        clock,
+        pipeline,
+        counters: Arc::clone(&worker_counters),
+        tap: Arc::clone(&mesh.tap),
+        commands,
+        wake: worker_wake.clone(),
+        engine: engine_wake.clone(),
+        punts,
+        hints: hint_in,
+        tap_gone: gone_in,
+    });
+    let worker = thread::Builder::new()
+        .name("worker".into())
+        .stack_size(WORKER_STACK_LEN)
+        .spawn(move || worker.run())
+        .map_err(cannot("start a thread"))?;
+    let mut node = Node {
+        clock,
+        ports: Ports::new(&config.interfaces),
+        config,
+        engine,
+        fib: reader,
+        counters: Arc::clone(&engine_counters),
+        mesh,
+        worker: WorkerLine { commands: command_in, wake: worker_wake },
+        punted,
+        hints,
+        questions,
+        probes: Probes::default(),
+        wake: engine_wake.clone(),
+        signals,
+        monitor,
+        tap_gone,
+        table_full_logged: None,
+    };
+    node.tell_mesh_interface();
+    let service = Service {
+        questions: question_in,
+        engine: engine_wake,
+        counters: vec![engine_counters, worker_counters],
+    };
+    Ok(Started { node, worker, service, log })
+}
+
+/// Signals are read from a descriptor by the engine thread; all threads started later inherit the mask.
+fn block_signals() -> Result<SignalFd, String> {
+    let wanted: SigSet = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP].into_iter().collect();
+    wanted.thread_block().map_err(|error| format!("cannot block signals: {error}"))?;
+    SignalFd::with_flags(&wanted, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
+        .map_err(|error| format!("cannot make a signalfd: {error}"))
+}
+
+/// Everything about interfaces that can be known before anything is made.
+fn check_links(config: &Config, links: &[Link]) -> Result<(), String> {
+    if links.iter().any(|link| link.name == config.mesh) {
+        let mesh = &config.mesh;
+        return Err(format!(
+            "{mesh} exists already: stop the program that made it, delete it with \"ip link del {mesh}\", or choose another name with --mesh"
+        ));
+    }
+    for interface in &config.interfaces {
+        let exists = links.iter().any(|link| link.name == interface.name);
+        if exists || !config.wait {
+            suitable::find(links, &interface.name)?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes the mesh interface: its address is the operator's, or one made from the first hard interface's.
+fn make_mesh_interface(config: &Config, links: &[Link]) -> Result<MeshInterface, String> {
+    let hard = config
+        .interfaces
+        .iter()
+        .find_map(|interface| links.iter().find(|link| link.name == interface.name)?.mac);
+    let mac: Mac = match (config.mesh_mac, hard) {
+        (Some(mac), _) => mac,
+        (None, Some(hard)) => derived_mac(hard, &config.mesh),
+        (None, None) => locally_administered(
+            entropy::bytes().map_err(|error| format!("cannot read random numbers: {error}"))?,
+        ),
+    };
+    let mtu = config.mtu.unwrap_or(MESH_MTU_FIRST);
+    let shown = &config.mesh;
+    let tap = Tap::open(&config.mesh).map_err(|error| error.to_string())?;
+    let cannot = |what: &str| {
+        let sentence = format!("cannot {what} of {shown}");
+        move |error: noctule_dataplane::tap::TapError| format!("{sentence}: {error}")
+    };
+    tap.set_mac(mac).map_err(cannot("set the address"))?;
+    tap.set_mtu(mtu).map_err(cannot("set the MTU"))?;
+    tap.set_up(true).map_err(cannot("set the state"))?;
+    Ok(MeshInterface {
+        tap: Arc::new(tap),
+        name: config.mesh.clone(),
+        mac,
+        mtu,
+        wanted_mtu: config.mtu,
+    })
+}

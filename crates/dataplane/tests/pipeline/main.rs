@@ -1,0 +1,13 @@
+//! The pipeline against the rules of `docs/protocol/05-forwarding.md`, frame by frame, with tables set up by hand.
+
+mod broadcasts;
+mod common_entry;
+mod fragments;
+mod from_host;
+mod hostile;
+mod icmp;
+mod learning;
+mod support;
+mod to_host;
+mod ttvn;
+mod unicast;

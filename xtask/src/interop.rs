@@ -9,7 +9,7 @@
 
 mod capture;
 mod decode;
-mod echo;
+pub(crate) mod echo;
 mod net;
 mod node;
 mod record;

@@ -2,9 +2,12 @@
 
 mod cases;
 mod conformance;
+mod demo;
 mod fuzz;
 mod interop;
 mod lab;
+mod netns;
+mod node;
 mod packages;
 mod paths;
 mod program;
@@ -29,6 +32,12 @@ struct Verb {
 /// The verbs, in the order of the help page.
 const VERBS: &[Verb] = &[
     Verb {
+        name: "demo",
+        arguments: "",
+        about: "watch a mesh of five nodes work, in network namespaces",
+        run: demo::main,
+    },
+    Verb {
         name: "test",
         arguments: "[--list] [TIER...]",
         about: "run every tier of tests and print a summary",
@@ -51,6 +60,12 @@ const VERBS: &[Verb] = &[
         arguments: "[--check]",
         about: "write docs/conformance.md: which test proves which rule",
         run: conformance::main,
+    },
+    Verb {
+        name: "netns",
+        arguments: "[CASE...]",
+        about: "real nodes on this kernel, in network namespaces",
+        run: netns::main,
     },
     Verb {
         name: "lab",

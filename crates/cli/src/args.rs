@@ -105,20 +105,18 @@ fn sentence(error: &clap::Error) -> String {
     }
     let text = error.to_string();
     // The first paragraph says what is wrong; it can have a list.
-    let what: Vec<&str> = text
-        .lines()
-        .map(str::trim)
-        .take_while(|line| !line.is_empty())
-        .collect();
+    let what: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
     let what = what.join(" ");
     let what = what.strip_prefix("error: ").unwrap_or(&what);
-    let suggestion = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue]
-        .into_iter()
-        .find_map(|kind| match error.get(kind)? {
-            ContextValue::String(word) => Some(word.clone()),
-            ContextValue::Strings(words) => words.first().cloned(),
-            _ => None,
-        });
+    let suggestion =
+        [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue]
+            .into_iter()
+            .find_map(|kind| match error.get(kind)? {
+                ContextValue::String(word) => Some(word.clone()),
+                // With a command its aliases come too, of which "o" says little.
+                ContextValue::Strings(words) => words.iter().max_by_key(|word| word.len()).cloned(),
+                _ => None,
+            });
     match suggestion {
         Some(word) => format!("{what}: did you mean '{word}'?"),
         None => format!("{what}: {HELP}"),

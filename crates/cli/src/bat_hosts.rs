@@ -22,7 +22,8 @@ impl BatHosts {
     /// once.
     pub(crate) fn load() -> Self {
         let home = env::var_os("HOME").map(|home| Path::new(&home).join("bat-hosts"));
-        let places = [Some(PathBuf::from("/etc/bat-hosts")), home, Some(PathBuf::from("bat-hosts"))];
+        let places =
+            [Some(PathBuf::from("/etc/bat-hosts")), home, Some(PathBuf::from("bat-hosts"))];
         Self::load_from(places.into_iter().flatten())
     }
 
@@ -31,7 +32,10 @@ impl BatHosts {
         let mut read = Vec::new();
         for place in places {
             let Ok(file) = fs::canonicalize(place) else { continue };
-            if read.contains(&file) || fs::metadata(&file).map_or(true, |found| found.len() > FILE_LEN_MAX || !found.is_file()) {
+            if read.contains(&file)
+                || fs::metadata(&file)
+                    .map_or(true, |found| found.len() > FILE_LEN_MAX || !found.is_file())
+            {
                 continue;
             }
             if let Ok(bytes) = fs::read(&file) {
@@ -105,7 +109,13 @@ mod tests {
         fs::write(place("first"), "02:00:00:00:00:01 anna\n").unwrap();
         fs::write(place("second"), "02:00:00:00:00:01 ben\n").unwrap();
         std::os::unix::fs::symlink(place("first"), place("again")).unwrap();
-        let hosts = BatHosts::load_from([place("first"), place("second"), place("again"), place("missing"), directory.clone()]);
+        let hosts = BatHosts::load_from([
+            place("first"),
+            place("second"),
+            place("again"),
+            place("missing"),
+            directory.clone(),
+        ]);
         assert_eq!(hosts.name(A), Some("ben"), "the first file was not read a second time");
         fs::remove_dir_all(&directory).unwrap();
     }

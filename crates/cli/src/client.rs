@@ -90,7 +90,9 @@ impl Client {
         read.map_err(|error| self.lost(&error))?;
         if !line.ends_with(b"\n") {
             let shown = self.path.display();
-            return Err(Failure::trouble(format!("the node at {shown} closed the connection: see its log")));
+            return Err(Failure::trouble(format!(
+                "the node at {shown} closed the connection: see its log"
+            )));
         }
         let reply: ReplyLine = serde_json::from_slice(&line).map_err(|_| self.strange())?;
         if reply.noctule != VERSION {
@@ -118,19 +120,26 @@ impl Client {
     /// # Errors
     /// The connection is lost.
     pub(crate) fn expect_within(&self, time: Duration) -> Outcome<()> {
-        self.stream.get_ref().set_read_timeout(Some(time + PATIENCE)).map_err(|error| self.lost(&error))
+        self.stream
+            .get_ref()
+            .set_read_timeout(Some(time + PATIENCE))
+            .map_err(|error| self.lost(&error))
     }
 
     /// The daemon said something that this version does not understand.
     pub(crate) fn strange(&self) -> Failure {
         let shown = self.path.display();
-        Failure::trouble(format!("the node at {shown} runs another version: restart it, or use its own noctule"))
+        Failure::trouble(format!(
+            "the node at {shown} runs another version: restart it, or use its own noctule"
+        ))
     }
 
     fn lost(&self, error: &std::io::Error) -> Failure {
         let shown = self.path.display();
         Failure::trouble(match error.kind() {
-            ErrorKind::WouldBlock | ErrorKind::TimedOut => format!("the node at {shown} does not answer: see its log"),
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => {
+                format!("the node at {shown} does not answer: see its log")
+            }
             _ => format!("the connection to the node at {shown} is lost: {error}"),
         })
     }

@@ -52,7 +52,9 @@ impl Interrupt {
             if fds[0].any() == Some(true) {
                 return true;
             }
-            if fds[1].any() == Some(true) || waited.is_err_and(|errno| errno != nix::errno::Errno::EINTR) {
+            if fds[1].any() == Some(true)
+                || waited.is_err_and(|errno| errno != nix::errno::Errno::EINTR)
+            {
                 return false;
             }
         }

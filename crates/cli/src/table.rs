@@ -68,7 +68,8 @@ pub(crate) fn header(
     if options.no_header {
         return Ok(());
     }
-    let Mesh { version, algo_name, mesh_ifname, mesh_address, hard_ifname, hard_address, .. } = mesh;
+    let Mesh { version, algo_name, mesh_ifname, mesh_address, hard_ifname, hard_address, .. } =
+        mesh;
     let primary_name = hard_ifname.as_deref().unwrap_or_default();
     let primary = hard_address.map_or_else(String::new, |address| address.to_string());
     writeln!(

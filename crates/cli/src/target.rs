@@ -11,7 +11,12 @@ use noctule_wire::Mac;
 ///
 /// # Errors
 /// One sentence.
-pub(crate) fn resolve(client: &mut Client, hosts: &BatHosts, destination: &str, as_is: bool) -> Outcome<Mac> {
+pub(crate) fn resolve(
+    client: &mut Client,
+    hosts: &BatHosts,
+    destination: &str,
+    as_is: bool,
+) -> Outcome<Mac> {
     let mac = hosts.mac(destination).map_or_else(|| destination.parse(), Ok).map_err(|_| {
         Failure::trouble(format!(
             "{destination}: neither a name in bat-hosts nor a MAC address like 02:ba:00:00:01:01"

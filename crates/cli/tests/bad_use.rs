@@ -66,7 +66,11 @@ fn wrong_settings_get_one_sentence_and_2() {
         &format!("{file} line 3: unknown key \"hop_penaltie\": did you mean \"hop_penalty\"?"),
     );
     let missing = scratch.path("missing.toml");
-    assert_refused(&noctule(&["run", "--config", &missing]), 2, &format!("cannot read {missing}: no such file"));
+    assert_refused(
+        &noctule(&["run", "--config", &missing]),
+        2,
+        &format!("cannot read {missing}: no such file"),
+    );
     assert_refused(
         &noctule(&["run", "--interface", "a0", "--interface", "a0"]),
         2,
@@ -79,7 +83,8 @@ fn wrong_settings_get_one_sentence_and_2() {
 fn a_start_that_fails_leaves_nothing() {
     let scratch = Scratch::new("start");
     let socket = scratch.path("run/bat0.sock");
-    let output = noctule(&["run", "--interface", "no-such-if0", "--mesh", "bat-none", "--socket", &socket]);
+    let output =
+        noctule(&["run", "--interface", "no-such-if0", "--mesh", "bat-none", "--socket", &socket]);
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert_eq!(said.lines().count(), 1, "{said}");
@@ -159,7 +164,10 @@ fn mgmt_29_a_table_as_scripts_expect_it() {
         ("json", &["--json"], format!("[{ROW}]\n")),
     ] {
         let socket = scratch.path(name);
-        let server = serve_once(&socket, format!("{{\"noctule\":1,\"mesh\":{MESH},\"originators\":[{ROW}]}}\n"));
+        let server = serve_once(
+            &socket,
+            format!("{{\"noctule\":1,\"mesh\":{MESH},\"originators\":[{ROW}]}}\n"),
+        );
         let output = noctule(&[&["--socket", &socket, "o"], options].concat());
         assert_eq!(String::from_utf8_lossy(&output.stdout), expected, "{name}");
         assert_eq!((output.status.code(), output.stderr.is_empty()), (Some(0), true), "{name}");
@@ -171,15 +179,27 @@ fn mgmt_29_a_table_as_scripts_expect_it() {
 #[test]
 fn mgmt_29_no_active_interface_is_a_failure() {
     let scratch = Scratch::new("inactive");
-    let inactive = MESH.replace(r#""hard_ifindex":3,"hard_ifname":"eth0","hard_address":"02:00:5e:10:00:01","#, "");
+    let inactive = MESH.replace(
+        r#""hard_ifindex":3,"hard_ifname":"eth0","hard_address":"02:00:5e:10:00:01","#,
+        "",
+    );
     for (command, table, said) in [
         ("originators", "originators", ""),
         ("neighbors", "neighbors", ""),
-        ("translocal", "translocal", "noctule: bat0: no hard interface is active: set one up with \"ip link set ... up\"\n"),
-        ("transglobal", "transglobal", "noctule: bat0: no hard interface is active: set one up with \"ip link set ... up\"\n"),
+        (
+            "translocal",
+            "translocal",
+            "noctule: bat0: no hard interface is active: set one up with \"ip link set ... up\"\n",
+        ),
+        (
+            "transglobal",
+            "transglobal",
+            "noctule: bat0: no hard interface is active: set one up with \"ip link set ... up\"\n",
+        ),
     ] {
         let socket = scratch.path(command);
-        let server = serve_once(&socket, format!("{{\"noctule\":1,\"mesh\":{inactive},\"{table}\":[]}}\n"));
+        let server =
+            serve_once(&socket, format!("{{\"noctule\":1,\"mesh\":{inactive},\"{table}\":[]}}\n"));
         let output = noctule(&["--socket", &socket, command]);
         assert_eq!(output.status.code(), Some(1), "{command}");
         assert!(output.stdout.is_empty());
@@ -192,7 +212,11 @@ fn mgmt_29_no_active_interface_is_a_failure() {
 fn what_the_node_refuses_is_said_and_1() {
     let scratch = Scratch::new("refused");
     for (name, answer, said) in [
-        ("error", "{\"noctule\":1,\"error\":\"eth9: not a hard interface of bat0\"}\n", "noctule: eth9: not a hard interface of bat0\n".to_owned()),
+        (
+            "error",
+            "{\"noctule\":1,\"error\":\"eth9: not a hard interface of bat0\"}\n",
+            "noctule: eth9: not a hard interface of bat0\n".to_owned(),
+        ),
         ("version", "{\"noctule\":2,\"statistics\":{}}\n", String::new()),
         ("garbage", "garbage\n", String::new()),
         ("closed", "{\"noctule\":1,", String::new()),
@@ -201,7 +225,11 @@ fn what_the_node_refuses_is_said_and_1() {
         let server = serve_once(&socket, answer.to_owned());
         let output = noctule(&["--socket", &socket, "o", "-i", "eth9"]);
         let stderr = String::from_utf8(output.stderr).unwrap();
-        assert_eq!((output.status.code(), stderr.lines().count()), (Some(1), 1), "{name}: {stderr}");
+        assert_eq!(
+            (output.status.code(), stderr.lines().count()),
+            (Some(1), 1),
+            "{name}: {stderr}"
+        );
         assert!(said.is_empty() || stderr == said, "{name}: {stderr}");
         server.join().unwrap();
     }
@@ -214,7 +242,10 @@ fn a_closed_pipe_is_no_error() {
     let socket = scratch.path("bat0.sock");
     // More than a pipe holds.
     let rows = vec![ROW; 20_000].join(",");
-    let server = serve_once(&socket, format!("{{\"noctule\":1,\"mesh\":{MESH},\"originators\":[{rows}]}}\n"));
+    let server = serve_once(
+        &socket,
+        format!("{{\"noctule\":1,\"mesh\":{MESH},\"originators\":[{rows}]}}\n"),
+    );
     let mut child = Command::new(env!("CARGO_BIN_EXE_noctule"))
         .args(["--socket", &socket, "o"])
         .stdout(Stdio::piped())

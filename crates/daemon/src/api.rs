@@ -121,9 +121,6 @@ pub struct Statistics {
     pub drops: Pairs,
 }
 
-
-
-
 /// Numbers with names, in a given order: a JSON object.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Pairs(pub Vec<(String, u64)>);
@@ -144,7 +141,10 @@ impl<'de> Deserialize<'de> for Pairs {
                 f.write_str("an object of numbers")
             }
 
-            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
+            fn visit_map<A: serde::de::MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> Result<Pairs, A::Error> {
                 let mut pairs = Vec::new();
                 while let Some(pair) = map.next_entry()? {
                     pairs.push(pair);
@@ -204,8 +204,8 @@ impl RequestLine {
             noctule: u32,
         }
         // The version decides how the rest is to be read.
-        let Version { noctule } = serde_json::from_slice(line)
-            .map_err(|error| format!("not a request: {error}"))?;
+        let Version { noctule } =
+            serde_json::from_slice(line).map_err(|error| format!("not a request: {error}"))?;
         if noctule != VERSION {
             return Err(format!("protocol version {noctule} is not supported, only {VERSION}"));
         }

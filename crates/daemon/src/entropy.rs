@@ -19,8 +19,7 @@ pub(crate) fn bytes<const LEN: usize>() -> io::Result<[u8; LEN]> {
 /// As [`bytes`].
 pub(crate) fn pair() -> io::Result<[u64; 2]> {
     let bytes: [u8; 16] = bytes()?;
-    let number = |at: usize| {
-        bytes[at..at + 8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
-    };
+    let number =
+        |at: usize| bytes[at..at + 8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
     Ok([number(0), number(8)])
 }

@@ -58,9 +58,14 @@ impl Instance {
         match fs::symlink_metadata(socket) {
             // Whoever made it is dead: we hold the lock.
             Ok(found) if found.file_type().is_socket() => {
-                fs::remove_file(socket).map_err(|error| format!("cannot remove the old {shown}: {error}"))?;
+                fs::remove_file(socket)
+                    .map_err(|error| format!("cannot remove the old {shown}: {error}"))?;
             }
-            Ok(_) => return Err(format!("{shown} exists and is not a socket: remove it, or choose another path with --socket")),
+            Ok(_) => {
+                return Err(format!(
+                    "{shown} exists and is not a socket: remove it, or choose another path with --socket"
+                ));
+            }
             Err(_) => {}
         }
         // The socket must not be open to others for an instant, so its mode has to be right from the start.
@@ -68,7 +73,9 @@ impl Instance {
         let bound = UnixListener::bind(socket);
         nix::sys::stat::umask(mask);
         let listener = bound.map_err(|error| {
-            format!("cannot make the control socket {shown}: {error}: choose another path with --socket")
+            format!(
+                "cannot make the control socket {shown}: {error}: choose another path with --socket"
+            )
         })?;
         let identity = fs::symlink_metadata(socket).ok().map(|found| (found.dev(), found.ino()));
         Ok((listener, BoundSocket { path: socket.to_owned(), identity }))
@@ -112,7 +119,10 @@ fn remove_directory(made: Option<&Path>) {
 
 fn take_lock(path: &Path, socket: &Path) -> Result<Flock<File>, String> {
     let cannot = |error: io::Error| {
-        format!("cannot write {}: {error}: run it with sudo, or choose a path with --socket", path.display())
+        format!(
+            "cannot write {}: {error}: run it with sudo, or choose a path with --socket",
+            path.display()
+        )
     };
     // The holder of the lock may remove the file between our opening and locking it; then there is a new one.
     for _ in 0..16 {
@@ -142,7 +152,9 @@ fn take_lock(path: &Path, socket: &Path) -> Result<Flock<File>, String> {
             Err((_, errno)) => return Err(cannot(errno.into())),
         };
         let locked = lock.metadata().map_err(cannot)?;
-        if fs::metadata(path).is_ok_and(|found| (found.dev(), found.ino()) == (locked.dev(), locked.ino())) {
+        if fs::metadata(path)
+            .is_ok_and(|found| (found.dev(), found.ino()) == (locked.dev(), locked.ino()))
+        {
             lock.set_len(0).map_err(cannot)?;
             lock.rewind().map_err(cannot)?;
             writeln!(lock, "{}", std::process::id()).map_err(cannot)?;

@@ -4,7 +4,7 @@
 //! (a closed one, a full disk), lines are lost, nothing else.
 
 use crate::settings::LogLevel;
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -87,12 +87,8 @@ struct Queue {
 
 impl Write for Queue {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if !line.is_empty() {
-            if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) =
-                self.lines.try_send(line.to_vec())
-            {
-                self.lost.fetch_add(1, Ordering::Relaxed);
-            }
+        if !line.is_empty() && self.lines.try_send(line.to_vec()).is_err() {
+            self.lost.fetch_add(1, Ordering::Relaxed);
         }
         Ok(line.len())
     }

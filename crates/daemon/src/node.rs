@@ -175,6 +175,8 @@ impl Node {
     fn signal(&mut self) -> Option<&'static str> {
         let info = self.signals.read_signal().ok().flatten()?;
         let number = i32::try_from(info.ssi_signo).ok()?;
-        Some(nix::sys::signal::Signal::try_from(number).map_or("a signal", |signal| signal.as_str()))
+        Some(
+            nix::sys::signal::Signal::try_from(number).map_or("a signal", |signal| signal.as_str()),
+        )
     }
 }

@@ -52,6 +52,10 @@ mod tests {
             check_status(&status("0000000000000000"), "/usr/bin/noctule").unwrap_err(),
             "not permitted to use network interfaces (CAP_NET_ADMIN and CAP_NET_RAW missing): run it with sudo, or allow it once with \"sudo setcap cap_net_admin,cap_net_raw+ep /usr/bin/noctule\""
         );
-        assert!(check_status(&status("0000000000001000"), "/x").unwrap_err().contains("(CAP_NET_RAW missing)"));
+        assert!(
+            check_status(&status("0000000000001000"), "/x")
+                .unwrap_err()
+                .contains("(CAP_NET_RAW missing)")
+        );
     }
 }

@@ -5,7 +5,9 @@ use crate::clock::{self, Clock};
 use crate::control_socket::{Acceptor, QUESTIONS_MAX, Service};
 use crate::instance::Instance;
 use crate::link_watch::{self, Link, Monitor};
-use crate::node::{End, MeshInterface, Node, Ports, Probes, WorkerLine, derived_mac, locally_administered};
+use crate::node::{
+    End, MeshInterface, Node, Ports, Probes, WorkerLine, derived_mac, locally_administered,
+};
 use crate::settings::Config;
 use crate::wake::Wake;
 use crate::worker::{self, Command, Worker};
@@ -54,8 +56,9 @@ pub fn run(config: Config) -> Result<(), Failure> {
     }));
     let signals = block_signals().map_err(Failure::NotStarted)?;
     rights::check().map_err(Failure::NotStarted)?;
-    let links = link_watch::list()
-        .map_err(|error| Failure::NotStarted(format!("cannot list the network interfaces: {error}")))?;
+    let links = link_watch::list().map_err(|error| {
+        Failure::NotStarted(format!("cannot list the network interfaces: {error}"))
+    })?;
     check_links(&config, &links).map_err(Failure::NotStarted)?;
     let instance = Instance::lock(&config.socket).map_err(Failure::NotStarted)?;
     let (listener, bound) = instance.bind(&config.socket).map_err(Failure::NotStarted)?;
@@ -67,7 +70,11 @@ pub fn run(config: Config) -> Result<(), Failure> {
     let end = match node.look_at_all_links() {
         Ok(Some(end)) => end,
         Ok(None) => node.run(),
-        Err(error) => return Err(Failure::NotStarted(format!("cannot list the network interfaces: {error}"))),
+        Err(error) => {
+            return Err(Failure::NotStarted(format!(
+                "cannot list the network interfaces: {error}"
+            )));
+        }
     };
 
     // In this order: nobody asks any more, nobody forwards any more, and only then the mesh interface goes.
@@ -83,9 +90,9 @@ pub fn run(config: Config) -> Result<(), Failure> {
             info!(signal, "stops");
             Ok(())
         }
-        End::MeshInterfaceGone => {
-            Err(Failure::Ended(format!("{mesh} was deleted by somebody else: start noctule again to have it back")))
-        }
+        End::MeshInterfaceGone => Err(Failure::Ended(format!(
+            "{mesh} was deleted by somebody else: start noctule again to have it back"
+        ))),
     };
     drop(log);
     result
@@ -123,7 +130,8 @@ fn start(config: Config, signals: SignalFd, links: &[Link]) -> Result<Started, S
     let worker_counters = Arc::new(Counters::default());
     let pipeline =
         Pipeline::new(fib.reader(), Arc::clone(&worker_counters), PipelineSettings::new(hash_key));
-    let engine = Engine::new(clock.now(), config.engine.clone(), fib, Arc::clone(&engine_counters), seed);
+    let engine =
+        Engine::new(clock.now(), config.engine.clone(), fib, Arc::clone(&engine_counters), seed);
 
     let (command_in, commands) = unbounded();
     let (punts, punted) = worker::queue();

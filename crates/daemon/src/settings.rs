@@ -184,7 +184,9 @@ pub enum ConfigError {
     #[error("{0} hard interfaces are given: {max} is the most a mesh can have", max = noctule_fib::IFACES_MAX)]
     TooMany(usize),
     /// A mesh interface cannot be its own hard interface.
-    #[error("{0}: the mesh interface cannot be one of its own hard interfaces: give it another name with --mesh")]
+    #[error(
+        "{0}: the mesh interface cannot be one of its own hard interfaces: give it another name with --mesh"
+    )]
     MeshItself(String),
 }
 
@@ -193,8 +195,11 @@ impl Written {
     /// own settings may still come from the file.
     #[must_use]
     pub fn or(self, file: Self) -> Self {
-        let mut from_file: BTreeMap<_, _> =
-            file.interfaces.iter().map(|interface| (interface.name.clone(), interface.clone())).collect();
+        let mut from_file: BTreeMap<_, _> = file
+            .interfaces
+            .iter()
+            .map(|interface| (interface.name.clone(), interface.clone()))
+            .collect();
         let interfaces = if self.interfaces.is_empty() {
             file.interfaces
         } else {
@@ -259,9 +264,8 @@ impl Written {
         )?;
         let mut hard = Vec::new();
         for (index, interface) in interfaces.iter().enumerate() {
-            let meant = interface
-                .meant()
-                .map_err(|bad| BadSetting { interface: Some(index), ..bad })?;
+            let meant =
+                interface.meant().map_err(|bad| BadSetting { interface: Some(index), ..bad })?;
             hard.push(meant);
         }
         Ok(Config {
@@ -349,7 +353,10 @@ fn interface_name(key: &'static str, name: &str) -> Result<String, BadSetting> {
     if name.is_empty() || name.len() > LEN_MAX {
         return bad("the name of an interface has 1 to 15 bytes");
     }
-    if name == "." || name == ".." || name.contains(|c: char| "/:%".contains(c) || c.is_whitespace() || c.is_control()) {
+    if name == "."
+        || name == ".."
+        || name.contains(|c: char| "/:%".contains(c) || c.is_whitespace() || c.is_control())
+    {
         return bad("an interface cannot have such a name");
     }
     Ok(name.to_owned())
@@ -357,19 +364,23 @@ fn interface_name(key: &'static str, name: &str) -> Result<String, BadSetting> {
 
 fn station_mac(text: &str) -> Result<Mac, BadSetting> {
     let bad = |problem: String| BadSetting::new("mesh_mac", text, problem);
-    let mac: Mac = text.parse().map_err(|error: noctule_wire::mac::BadMac| bad(error.to_string()))?;
+    let mac: Mac =
+        text.parse().map_err(|error: noctule_wire::mac::BadMac| bad(error.to_string()))?;
     if mac.is_station() {
         Ok(mac)
     } else {
-        Err(bad("not the address of one station: the first byte must be even, and not all can be zero".into()))
+        Err(bad(
+            "not the address of one station: the first byte must be even, and not all can be zero"
+                .into(),
+        ))
     }
 }
 
 fn log_level(text: &str) -> Result<LogLevel, BadSetting> {
     let found = LogLevel::NAMES.iter().find(|(name, _)| *name == text);
-    found.map(|(_, level)| *level).ok_or_else(|| {
-        BadSetting::new("log", text, "must be error, warn, info, debug or trace")
-    })
+    found
+        .map(|(_, level)| *level)
+        .ok_or_else(|| BadSetting::new("log", text, "must be error, warn, info, debug or trace"))
 }
 
 #[cfg(test)]

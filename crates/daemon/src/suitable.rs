@@ -17,10 +17,15 @@ pub(crate) fn unsuitable(link: &Link) -> Option<String> {
     } else if link.mac.is_none_or(|mac| !mac.is_station()) {
         format!("it has no usable address: give it one with \"ip link set {name} address ...\"")
     } else if link.mtu < MTU_MIN {
-        format!("its MTU of {} is too small: set it to {MTU_MIN} or more with \"ip link set {name} mtu ...\"", link.mtu)
+        format!(
+            "its MTU of {} is too small: set it to {MTU_MIN} or more with \"ip link set {name} mtu ...\"",
+            link.mtu
+        )
     } else if link.master.is_some() {
         // The master takes its frames before anybody else sees them.
-        format!("it is a port of a bridge, bond or mesh: take it out with \"ip link set {name} nomaster\"")
+        format!(
+            "it is a port of a bridge, bond or mesh: take it out with \"ip link set {name} nomaster\""
+        )
     } else {
         return None;
     };
@@ -42,11 +47,16 @@ pub(crate) fn find<'l>(links: &'l [Link], name: &str) -> Result<&'l Link, String
     let mut below = link;
     // The kernel allows 8 levels.
     for _ in 0..8 {
-        let Some(parent) = below.parent.and_then(|index| links.iter().find(|link| link.index == index)) else {
+        let Some(parent) =
+            below.parent.and_then(|index| links.iter().find(|link| link.index == index))
+        else {
             break;
         };
         if parent.kind.as_deref() == Some("batadv") {
-            return Err(format!("{name}: it is stacked on the mesh interface {}: name an Ethernet or Wi-Fi interface", parent.name));
+            return Err(format!(
+                "{name}: it is stacked on the mesh interface {}: name an Ethernet or Wi-Fi interface",
+                parent.name
+            ));
         }
         below = parent;
     }

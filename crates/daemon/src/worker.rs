@@ -34,7 +34,7 @@ const DROPS_EVERY: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) enum Command {
     /// Use this data path for the interface; one that it had before is closed.
-    Attach { iface: Iface, receiver: Receiver, transmitter: Transmitter },
+    Attach { iface: Iface, path: Box<(Receiver, Transmitter)> },
     /// Stop using the interface.
     Detach(Iface),
     /// The interface's MTU changed, bytes.
@@ -88,9 +88,25 @@ pub(crate) struct Worker {
 
 impl Worker {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { clock, pipeline, counters, tap, commands, wake, engine, punts, hints, tap_gone } =
-            parts;
-        let outlet = WorkerOutlet::new(Arc::clone(&tap), Arc::clone(&counters), punts, hints, engine.clone());
+        let Parts {
+            clock,
+            pipeline,
+            counters,
+            tap,
+            commands,
+            wake,
+            engine,
+            punts,
+            hints,
+            tap_gone,
+        } = parts;
+        let outlet = WorkerOutlet::new(
+            Arc::clone(&tap),
+            Arc::clone(&counters),
+            punts,
+            hints,
+            engine.clone(),
+        );
         Self {
             clock,
             pipeline,
@@ -140,7 +156,8 @@ impl Worker {
 
     fn obey(&mut self, command: Command) {
         match command {
-            Command::Attach { iface, receiver, transmitter } => {
+            Command::Attach { iface, path } => {
+                let (receiver, transmitter) = *path;
                 self.ports[iface.index()] = Some(Port { receiver, accounted: [0; 4] });
                 self.outlet.set_transmitter(iface, Some(transmitter));
             }

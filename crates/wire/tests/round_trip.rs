@@ -332,6 +332,7 @@ proptest! {
         destinations in vec((mac(), any::<bool>()), 0..12),
         surplus in 0..3usize,
         others in vec(even_bytes(10), 0..3),
+        stub in prop_oneof![Just(&[][..]), Just(&[0xee, 0xef][..])],
         inner in vec(any::<u8>(), 0..40),
     ) {
         let (macs, keep): (Vec<_>, Vec<_>) = destinations.into_iter().unzip();
@@ -344,6 +345,7 @@ proptest! {
         for value in &others {
             append(&mut tvlvs, other, value).unwrap();
         }
+        tvlvs.extend(stub); // too short to be a container
         let packet = Multicast { ttl: 49, reserved: 0, tvlvs: &tvlvs, inner: &inner };
         let mut out = vec![0xa5; packet.wire_len()];
         let len = packet.shrink(&mut out, |mac| kept.contains(&mac)).unwrap();
@@ -360,6 +362,10 @@ proptest! {
         let expected: Vec<_> =
             others.iter().map(|value| Ok(Container { kind: other, value: &value[..] })).collect();
         prop_assert_eq!(kept_others, expected);
+        prop_assert!(copy.tvlvs.ends_with(stub));
+        let containers = 4 + 4 * others.len() + others.iter().map(Vec::len).sum::<usize>();
+        let value_len = 2 + 6 * tracker.slot_count() + tracker.padding.len();
+        prop_assert_eq!(copy.tvlvs.len(), containers + value_len + stub.len());
     }
 
     /// Any bytes behind a right version: refused, or rebuilt to what they were, but for reserved bytes that are always

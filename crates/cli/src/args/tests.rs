@@ -10,11 +10,14 @@ fn the_arguments_are_consistent() {
     Args::command().debug_assert();
 }
 
+/// Whether a command is the expected one.
+type IsIt = fn(&Command) -> bool;
+
 /// MGMT section 4.2: batctl's short names.
 #[test]
 fn short_names_are_batctl_s() {
     #[rustfmt::skip]
-    let rows: [(&str, fn(&Command) -> bool); 9] = [
+    let rows: [(&str, IsIt); 9] = [
         ("o -n -H -t 2.5 -i wlan0", |command| matches!(command, Command::Originators(_))),
         ("n -n", |command| matches!(command, Command::Neighbors(_))),
         ("tl -u", |command| matches!(command, Command::Translocal(_))),
@@ -29,7 +32,11 @@ fn short_names_are_batctl_s() {
         let args = typed(line).unwrap_or_else(|failure| panic!("{line}: {failure:?}"));
         assert!(is_it(&args.command), "{line}: {:?}", args.command);
     }
-    assert_eq!(typed("o --json --mesh bat1").unwrap().common.mesh.as_deref(), Some("bat1"), "also behind");
+    assert_eq!(
+        typed("o --json --mesh bat1").unwrap().common.mesh.as_deref(),
+        Some("bat1"),
+        "also behind"
+    );
 }
 
 /// MGMT-17, ICMP-25: bad use is 2, but 1 where 2 means that nobody answered.

@@ -59,6 +59,9 @@ mod tests {
             last_seen_msecs: 320,
             neigh_address: Mac([2, 0, 0x5e, 0x20, 0, 2]).into(),
         };
-        assert_eq!(line(&BatHosts::default(), &row), "         eth0\t  02:00:5e:20:00:02    0.320s");
+        assert_eq!(
+            line(&BatHosts::default(), &row),
+            "         eth0\t  02:00:5e:20:00:02    0.320s"
+        );
     }
 }

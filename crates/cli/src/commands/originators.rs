@@ -81,8 +81,14 @@ mod tests {
             tq: 81,
         };
         let names = BatHosts::default();
-        assert_eq!(line(&names, &row), " * 02:00:5e:30:00:03    0.640s   ( 81) 02:00:5e:20:00:02 [      eth0]");
+        assert_eq!(
+            line(&names, &row),
+            " * 02:00:5e:30:00:03    0.640s   ( 81) 02:00:5e:20:00:02 [      eth0]"
+        );
         let other = Originator { best: false, tq: 255, last_seen_msecs: 12_034, ..row };
-        assert_eq!(line(&names, &other), "   02:00:5e:30:00:03   12.034s   (255) 02:00:5e:20:00:02 [      eth0]");
+        assert_eq!(
+            line(&names, &other),
+            "   02:00:5e:30:00:03   12.034s   (255) 02:00:5e:20:00:02 [      eth0]"
+        );
     }
 }

@@ -29,7 +29,8 @@ pub(crate) fn run(common: &Common, _: &Args, out: &mut dyn Write) -> Status {
 
 /// The counters in their order, then the reasons, marked as such.
 fn rows(statistics: Statistics) -> Vec<(String, u64)> {
-    let drops = statistics.drops.0.into_iter().map(|(reason, count)| (format!("drop_{reason}"), count));
+    let drops =
+        statistics.drops.0.into_iter().map(|(reason, count)| (format!("drop_{reason}"), count));
     statistics.counters.0.into_iter().chain(drops).collect()
 }
 
@@ -53,6 +54,9 @@ mod tests {
         };
         let mut out = Vec::new();
         print(&mut out, &rows(statistics)).unwrap();
-        assert_eq!(String::from_utf8(out).unwrap(), "\ttx: 3\n\ttx_bytes: 300\n\tdrop_truncated: 0\n");
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "\ttx: 3\n\ttx_bytes: 300\n\tdrop_truncated: 0\n"
+        );
     }
 }

@@ -38,14 +38,25 @@ pub(crate) fn run(common: &Common, _: &Args, out: &mut dyn Write) -> Status {
 
 fn print(out: &mut dyn Write, mesh: &Mesh, status: &api::Status) -> Outcome<u8> {
     let Mesh { version, algo_name, mesh_ifname, mesh_address, .. } = mesh;
-    writeln!(out, "Noctule {version}, process {}, up {}", status.pid, duration(status.uptime_msecs))?;
-    writeln!(out, "mesh         {mesh_ifname}, {mesh_address}, MTU {}, {algo_name}", status.mesh_mtu)?;
+    writeln!(
+        out,
+        "Noctule {version}, process {}, up {}",
+        status.pid,
+        duration(status.uptime_msecs)
+    )?;
+    writeln!(
+        out,
+        "mesh         {mesh_ifname}, {mesh_address}, MTU {}, {algo_name}",
+        status.mesh_mtu
+    )?;
     let originator = match status.orig_address {
         Some(address) => address.to_string(),
         None => "none: no hard interface has been active yet".into(),
     };
     writeln!(out, "originator   {originator}")?;
-    for (row, title) in status.interfaces.iter().zip(["interfaces"].into_iter().chain(std::iter::repeat(""))) {
+    for (row, title) in
+        status.interfaces.iter().zip(["interfaces"].into_iter().chain(std::iter::repeat("")))
+    {
         writeln!(out, "{title:<12} {}", interface(row, status.orig_address))?;
     }
     writeln!(

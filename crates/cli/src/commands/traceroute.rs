@@ -57,7 +57,11 @@ fn walk(
     out: &mut dyn Write,
     mut probe: impl FnMut(u16, u8) -> Outcome<Option<ProbeAnswer>>,
 ) -> Outcome<u8> {
-    writeln!(out, "traceroute to {name} ({destination}), {HOPS_MAX} hops max, {} byte packets", Icmp::HEADER_LEN)?;
+    writeln!(
+        out,
+        "traceroute to {name} ({destination}), {HOPS_MAX} hops max, {} byte packets",
+        Icmp::HEADER_LEN
+    )?;
     out.flush()?;
     let mut seqno = 0;
     for ttl in 1..=HOPS_MAX {
@@ -118,7 +122,15 @@ mod tests {
     const TARGET: Mac = Mac([2, 0, 0x5e, 0x30, 0, 3]);
 
     fn answer(kind: AnswerKind, from: Mac, rtt_us: u64) -> ProbeAnswer {
-        ProbeAnswer { kind, seqno: 0, orig_address: from.into(), ttl: 49, length: 20, rtt_us, route: Vec::new() }
+        ProbeAnswer {
+            kind,
+            seqno: 0,
+            orig_address: from.into(),
+            ttl: 49,
+            length: 20,
+            rtt_us,
+            route: Vec::new(),
+        }
     }
 
     /// ICMP-26, ICMP-27, ICMP-34: three probes a hop, numbers that go on, the example line of the protocol page.
@@ -156,7 +168,8 @@ mod tests {
         assert_eq!(text.lines().count(), 51);
         assert_eq!(text.lines().last(), Some("50: *   *   *   *"));
         let unreachable = |_, _| Ok(Some(answer(AnswerKind::DestinationUnreachable, TARGET, 0)));
-        let failure = walk("cara", TARGET, &BatHosts::default(), &mut Vec::new(), unreachable).unwrap_err();
+        let failure =
+            walk("cara", TARGET, &BatHosts::default(), &mut Vec::new(), unreachable).unwrap_err();
         assert_eq!((failure.code(), failure.sentence()), (1, Some("cara: no route leads there")));
     }
 }

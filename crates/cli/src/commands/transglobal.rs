@@ -96,7 +96,9 @@ mod tests {
             let row = GlobalClient { tt_flags: flag.into(), best: false, ..row.clone() };
             assert_eq!(
                 line(&names, &row),
-                format!("   33:33:00:00:00:01   -1 {letters} (  5) 02:00:5e:30:00:03 (  7) (0x1f2e3d4c)")
+                format!(
+                    "   33:33:00:00:00:01   -1 {letters} (  5) 02:00:5e:30:00:03 (  7) (0x1f2e3d4c)"
+                )
             );
         }
     }

@@ -90,8 +90,16 @@ mod tests {
             (ClientFlags::WIFI, "[....W.]"),
             (ClientFlags::ISOLATED, "[.....I]"),
         ] {
-            let row = LocalClient { tt_flags: flag.into(), last_seen_msecs: Some(12_345), tt_vid: 10, ..row.clone() };
-            assert_eq!(line(&names, &row), format!("3e:00:5e:aa:00:01   10 {letters}  12.345   (0x1f2e3d4c)"));
+            let row = LocalClient {
+                tt_flags: flag.into(),
+                last_seen_msecs: Some(12_345),
+                tt_vid: 10,
+                ..row.clone()
+            };
+            assert_eq!(
+                line(&names, &row),
+                format!("3e:00:5e:aa:00:01   10 {letters}  12.345   (0x1f2e3d4c)")
+            );
         }
     }
 }

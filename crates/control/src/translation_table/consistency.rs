@@ -51,6 +51,8 @@ impl TranslationTable {
     fn in_step(&mut self, ctx: &mut Context<'_>, originator: Mac) {
         let Some(peer) = self.global.peer_mut(originator) else { return };
         peer.fruitless = 0;
+        // Also when nothing has changed: the data plane may have got to know the originator only now.
+        ctx.fib.set_ttvn(originator, peer.ttvn);
         if core::mem::take(&mut peer.unconfirmed) {
             ctx.event(Event::TableFetched(originator));
         }

@@ -59,7 +59,9 @@ fn mgmt_31_rows_have_the_keys_and_the_order_of_batctl() {
         last_seen_msecs: None,
     };
     let text = serde_json::to_string(&local).unwrap();
-    assert!(text.starts_with(r#"{"tt_address":"06:00:5e:0c:00:11","tt_crc32":523124044,"tt_vid":-1,"tt_flags":{"#));
+    assert!(text.starts_with(
+        r#"{"tt_address":"06:00:5e:0c:00:11","tt_crc32":523124044,"tt_vid":-1,"tt_flags":{"#
+    ));
     assert!(!text.contains("last_seen_msecs"), "only of clients that age");
     assert!(text.contains(r#""nopurge":true"#) && text.contains(r#""raw":256"#));
 }

@@ -20,7 +20,11 @@ impl Server {
     /// Answers every table with an empty neighbour table, and no probe at all.
     fn start() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("noctule-control-{}-{}.sock", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let name = format!(
+            "noctule-control-{}-{}.sock",
+            std::process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        );
         let path = std::env::temp_dir().join(name);
         let listener = UnixListener::bind(&path).unwrap();
         let (questions, asked) = bounded::<Asked>(QUESTIONS_MAX);
@@ -35,7 +39,9 @@ impl Server {
             let mut probes = Vec::new();
             for Asked { question, answer } in asked {
                 match question {
-                    Question::Table(_) => drop(answer.send(ReplyLine::new(Reply::Neighbors(Vec::new())))),
+                    Question::Table(_) => {
+                        drop(answer.send(ReplyLine::new(Reply::Neighbors(Vec::new()))))
+                    }
                     Question::Probe { .. } => probes.push(answer),
                 }
             }
@@ -64,7 +70,8 @@ impl Drop for Server {
 fn read_line(stream: &UnixStream) -> Option<ReplyLine> {
     let mut line = String::new();
     BufReader::new(stream).read_line(&mut line).ok()?;
-    (!line.is_empty()).then(|| serde_json::from_str(&line).unwrap_or_else(|error| panic!("{line:?}: {error}")))
+    (!line.is_empty())
+        .then(|| serde_json::from_str(&line).unwrap_or_else(|error| panic!("{line:?}: {error}")))
 }
 
 fn ask(stream: &UnixStream, line: &[u8]) -> Reply {
@@ -87,7 +94,10 @@ fn one_connection_serves_request_after_request() {
     let stream = server.connect();
     assert_eq!(ask(&stream, &request(Request::Neighbors)), Reply::Neighbors(Vec::new()));
     assert!(matches!(ask(&stream, b"nonsense\n"), Reply::Error(_)), "a bad line is answered");
-    assert_eq!(ask(&stream, b"\n{\"noctule\":1,\"request\":\"neighbors\"}\n"), Reply::Neighbors(Vec::new()));
+    assert_eq!(
+        ask(&stream, b"\n{\"noctule\":1,\"request\":\"neighbors\"}\n"),
+        Reply::Neighbors(Vec::new())
+    );
 }
 
 /// FWD-140, MGMT-36: all counters in their order, all reasons, zeros too, summed over the threads.
@@ -103,7 +113,10 @@ fn mgmt_36_statistics_are_complete_and_in_order() {
     };
     let names: Vec<&str> = counters.0.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, Counter::ALL.iter().map(|counter| counter.name()).collect::<Vec<_>>());
-    assert_eq!(&names[..8], ["tx", "tx_bytes", "tx_dropped", "rx", "rx_bytes", "forward", "forward_bytes", "mgmt_tx"]);
+    assert_eq!(
+        &names[..8],
+        ["tx", "tx_bytes", "tx_dropped", "rx", "rx_bytes", "forward", "forward_bytes", "mgmt_tx"]
+    );
     assert!(counters.0.contains(&("forward".into(), 5)));
     assert_eq!(drops.0.len(), Discard::COUNT);
     assert!(drops.0.contains(&("truncated".into(), 1)) && drops.0.contains(&("version".into(), 0)));
@@ -120,7 +133,11 @@ fn a_line_without_end_is_cut_off() {
     exactly.pop();
     exactly.resize(crate::api::REQUEST_LEN_MAX - 1, b' ');
     exactly.push(b'\n');
-    assert_eq!(ask(&server.connect(), &exactly), Reply::Neighbors(Vec::new()), "the longest that fits");
+    assert_eq!(
+        ask(&server.connect(), &exactly),
+        Reply::Neighbors(Vec::new()),
+        "the longest that fits"
+    );
 }
 
 #[test]
@@ -128,7 +145,9 @@ fn a_probe_without_answer_ends_with_its_time_out() {
     let server = Server::start();
     let stream = server.connect();
     let probe = |ttl: u8, timeout_ms: u32, destination: &str| {
-        format!("{{\"noctule\":1,\"request\":\"probe\",\"destination\":\"{destination}\",\"seqno\":1,\"ttl\":{ttl},\"timeout_ms\":{timeout_ms}}}\n")
+        format!(
+            "{{\"noctule\":1,\"request\":\"probe\",\"destination\":\"{destination}\",\"seqno\":1,\"ttl\":{ttl},\"timeout_ms\":{timeout_ms}}}\n"
+        )
     };
     let station = "02:00:00:00:00:01";
     assert_eq!(ask(&stream, probe(50, 1, station).as_bytes()), Reply::Probe(None));
@@ -138,7 +157,9 @@ fn a_probe_without_answer_ends_with_its_time_out() {
         (probe(50, 60_001, station), "timeout_ms"),
         (probe(50, 1, "ff:ff:ff:ff:ff:ff"), "destination"),
     ] {
-        let Reply::Error(sentence) = ask(&stream, bad.as_bytes()) else { panic!("{bad} is refused") };
+        let Reply::Error(sentence) = ask(&stream, bad.as_bytes()) else {
+            panic!("{bad} is refused")
+        };
         assert!(sentence.contains(part), "{sentence}");
     }
 }
@@ -180,7 +201,9 @@ fn mgmt_41_garbage_hurts_nobody_else() {
             .map(|_| {
                 state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
                 // Mostly what JSON is made of, so that the parser is reached.
-                *b"{}[]\",:0123456789noctulerequestprobe\n\\\x00\xff".get((state >> 24) as usize % 41).unwrap_or(&b'x')
+                *b"{}[]\",:0123456789noctulerequestprobe\n\\\x00\xff"
+                    .get((state >> 24) as usize % 41)
+                    .unwrap_or(&b'x')
             })
             .collect();
         let _ = (&stream).write_all(&bytes);

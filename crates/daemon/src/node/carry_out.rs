@@ -18,7 +18,9 @@ impl Node {
     pub(super) fn carry_out(&mut self, now: Instant) {
         while let Some(output) = self.engine.poll_output() {
             match output {
-                Output::Transmit { iface, frame } => self.count(ControlOutlet(&self.ports).transmit(iface, &[&frame])),
+                Output::Transmit { iface, frame } => {
+                    self.count(ControlOutlet(&self.ports).transmit(iface, &[&frame]))
+                }
                 Output::ToOriginator { destination, view, packet } => {
                     let guard = self.fib.pin();
                     let mut out = ControlOutlet(&self.ports);
@@ -46,27 +48,37 @@ impl Node {
     }
 
     fn note(&mut self, now: Instant, event: Event) {
-        let name = |iface: Iface| {
-            self.ports.get(iface).map_or("", |port| port.config.name.as_str())
-        };
+        let name =
+            |iface: Iface| self.ports.get(iface).map_or("", |port| port.config.name.as_str());
         match event {
             Event::InterfaceActive(iface) => info!(interface = name(iface), "interface is used"),
-            Event::InterfaceInactive(iface) => info!(interface = name(iface), "interface is not used"),
-            Event::Primary(Some(originator)) => info!(%originator, "this node is known by this address"),
+            Event::InterfaceInactive(iface) => {
+                info!(interface = name(iface), "interface is not used")
+            }
+            Event::Primary(Some(originator)) => {
+                info!(%originator, "this node is known by this address")
+            }
             Event::Primary(None) => info!("this node has no address in the mesh"),
             Event::OriginatorAppeared(originator) => debug!(%originator, "originator appears"),
             Event::OriginatorGone(originator) => debug!(%originator, "originator is gone"),
             Event::RouteChanged { originator, router: Some(hop) } => {
                 debug!(%originator, via = %hop.mac, interface = name(hop.iface), "route changes");
             }
-            Event::RouteChanged { originator, router: None } => debug!(%originator, "no route is left"),
-            Event::SequenceReset(originator) => debug!(%originator, "originator starts its numbers over"),
+            Event::RouteChanged { originator, router: None } => {
+                debug!(%originator, "no route is left")
+            }
+            Event::SequenceReset(originator) => {
+                debug!(%originator, "originator starts its numbers over")
+            }
             Event::TableFetched(originator) => debug!(%originator, "client table is in step again"),
             Event::LocalTableFull => {
-                let due = self.table_full_logged.is_none_or(|last| last.timed_out(now, TABLE_FULL_EVERY));
+                let due =
+                    self.table_full_logged.is_none_or(|last| last.timed_out(now, TABLE_FULL_EVERY));
                 if due {
                     self.table_full_logged = Some(now);
-                    warn!("the table of local clients is full: further clients cannot use the mesh");
+                    warn!(
+                        "the table of local clients is full: further clients cannot use the mesh"
+                    );
                 }
             }
         }

@@ -80,7 +80,8 @@ impl Ports {
 
     /// The port that uses the interface with this index, or else the free one that is waiting for this name.
     fn of(&self, link: &Link) -> Option<Iface> {
-        let by_index = |port: &&Port| port.attached.as_ref().is_some_and(|at| at.link.index == link.index);
+        let by_index =
+            |port: &&Port| port.attached.as_ref().is_some_and(|at| at.link.index == link.index);
         let by_name = |port: &&Port| port.config.name == link.name;
         self.0.iter().find(by_index).or_else(|| self.0.iter().find(by_name)).map(|port| port.iface)
     }
@@ -176,14 +177,15 @@ impl Node {
         }
         let opened = ControlSender::open(link.index)
             .and_then(|sender| Ok((sender, packet::open(link.index, link.mtu, &settings)?)));
-        let (sender, (receiver, transmitter)) = match opened {
+        let (sender, path) = match opened {
             Ok(opened) => opened,
             // It has gone already; what comes next, the kernel tells.
             Err(OpenError::NoSuchInterface(_)) => return,
-            Err(problem) => return error!(interface = %link.name, %problem, "cannot use the interface"),
+            Err(problem) => {
+                return error!(interface = %link.name, %problem, "cannot use the interface");
+            }
         };
-        let attached =
-            Attached { wifi: link.is_wifi(), mtu_max: receiver.mtu_max(), sender, link };
+        let attached = Attached { wifi: link.is_wifi(), mtu_max: path.0.mtu_max(), sender, link };
         let engine_link = attached.engine_link();
         info!(interface = %attached.link.name, mac = %engine_link.mac, mtu = engine_link.mtu, up = engine_link.up, "interface joins");
         port.attached = Some(attached);
@@ -194,7 +196,7 @@ impl Node {
             settings: port.config.engine,
             seqno: clock::ogm_seqno(clock::wall_clock()),
         };
-        self.worker.send(Command::Attach { iface, receiver, transmitter });
+        self.worker.send(Command::Attach { iface, path: Box::new(path) });
         self.warn_of_twins(iface);
         let now = self.clock.now();
         self.feed(now, input);
@@ -219,11 +221,13 @@ impl Node {
         }
         if link.mtu > attached.mtu_max {
             match packet::open(link.index, link.mtu, &settings) {
-                Ok((receiver, transmitter)) => {
-                    attached.mtu_max = receiver.mtu_max();
-                    self.worker.send(Command::Attach { iface, receiver, transmitter });
+                Ok(path) => {
+                    attached.mtu_max = path.0.mtu_max();
+                    self.worker.send(Command::Attach { iface, path: Box::new(path) });
                 }
-                Err(problem) => error!(interface = %link.name, %problem, "cannot use the interface's new MTU"),
+                Err(problem) => {
+                    error!(interface = %link.name, %problem, "cannot use the interface's new MTU")
+                }
             }
         } else if link.mtu != before.mtu {
             self.worker.send(Command::Mtu { iface, mtu: link.mtu });

@@ -54,7 +54,9 @@ impl Probes {
         if !self.waiting.get(&answer.uid).is_some_and(expected) {
             return;
         }
-        let Some(Waiting { sent, answer: tool, .. }) = self.waiting.remove(&answer.uid) else { return };
+        let Some(Waiting { sent, answer: tool, .. }) = self.waiting.remove(&answer.uid) else {
+            return;
+        };
         let rtt_us = u64::try_from(now.since(sent).as_micros()).unwrap_or(u64::MAX);
         let line = ReplyLine::new(Reply::Probe(Some(api::ProbeAnswer {
             kind,
@@ -77,7 +79,15 @@ mod tests {
     use noctule_wire::Mac;
 
     fn answer(uid: u8, seqno: u16, message: Message) -> ProbeAnswer {
-        ProbeAnswer { uid, seqno, message, originator: Mac([2; 6]), ttl: 49, len: 20, route: Vec::new() }
+        ProbeAnswer {
+            uid,
+            seqno,
+            message,
+            originator: Mac([2; 6]),
+            ttl: 49,
+            len: 20,
+            route: Vec::new(),
+        }
     }
 
     /// ICMP-21: own uid and one of three types; ICMP-23: a reply to another request is skipped, the clock goes on.

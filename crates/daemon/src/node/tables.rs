@@ -92,9 +92,8 @@ impl Node {
             None => self.engine.originator_rows(now),
             Some(name) => {
                 let port = self.ports.iter().find(|port| self.name(port.iface) == name);
-                let port = port.ok_or_else(|| {
-                    format!("{name}: not a hard interface of {}", self.mesh.name)
-                })?;
+                let port = port
+                    .ok_or_else(|| format!("{name}: not a hard interface of {}", self.mesh.name))?;
                 self.engine.originator_rows_of(now, port.iface)
             }
         };

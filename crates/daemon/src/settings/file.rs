@@ -26,8 +26,12 @@ pub fn read_file(path: &Path) -> Result<Written, String> {
     if bytes.len() as u64 > FILE_LEN_MAX {
         return Err(format!("cannot read {shown}: it is longer than {FILE_LEN_MAX} bytes"));
     }
-    let text = String::from_utf8(bytes)
-        .map_err(|error| format!("{shown} line {}: not UTF-8 text", line_of(error.as_bytes(), error.utf8_error().valid_up_to())))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        format!(
+            "{shown} line {}: not UTF-8 text",
+            line_of(error.as_bytes(), error.utf8_error().valid_up_to())
+        )
+    })?;
     parse(&text).map_err(|bad| match bad.at {
         Some(at) => format!("{shown} line {}: {}", line_of(text.as_bytes(), at), bad.sentence),
         None => format!("{shown}: {}", bad.sentence),
@@ -57,9 +61,10 @@ fn parse(text: &str) -> Result<Written, Bad> {
     let table = DeTable::parse(text).map_err(from_toml)?;
     check_keys(table.get_ref())?;
     let written: Written = toml::from_str(text).map_err(from_toml)?;
-    written
-        .check()
-        .map_err(|bad| Bad { at: find(table.get_ref(), &bad).map(|span| span.start), sentence: bad.to_string() })?;
+    written.check().map_err(|bad| Bad {
+        at: find(table.get_ref(), &bad).map(|span| span.start),
+        sentence: bad.to_string(),
+    })?;
     Ok(written)
 }
 
@@ -69,8 +74,10 @@ fn check_keys(table: &DeTable<'_>) -> Result<(), Bad> {
         for key in table.keys() {
             let name: &str = key.get_ref();
             if !known.contains(&name) {
-                let meant = nearest(name, known)
-                    .map_or_else(|| format!("known are {}", known.join(", ")), |near| format!("did you mean \"{near}\"?"));
+                let meant = nearest(name, known).map_or_else(
+                    || format!("known are {}", known.join(", ")),
+                    |near| format!("did you mean \"{near}\"?"),
+                );
                 return Err(Bad {
                     at: Some(key.span().start),
                     sentence: format!("unknown key {name:?}: {meant}"),
@@ -100,7 +107,9 @@ fn interfaces<'t, 'i>(table: &'t DeTable<'i>) -> impl Iterator<Item = &'t DeTabl
 /// Where a bad value stands.
 fn find(table: &DeTable<'_>, bad: &BadSetting) -> Option<Range<usize>> {
     let (table, key) = match bad.interface {
-        Some(index) => (interfaces(table).nth(index)?, if bad.key == "interface" { "name" } else { bad.key }),
+        Some(index) => {
+            (interfaces(table).nth(index)?, if bad.key == "interface" { "name" } else { bad.key })
+        }
         None => (table, bad.key),
     };
     table.get(key).map(|value| value.span())

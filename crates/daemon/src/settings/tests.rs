@@ -14,7 +14,11 @@ fn sentence_of(written: Written) -> String {
 fn read(content: &[u8]) -> Result<Written, String> {
     use std::sync::atomic::{AtomicU32, Ordering};
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    let name = format!("noctule-settings-{}-{}.toml", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    let name = format!(
+        "noctule-settings-{}-{}.toml",
+        std::process::id(),
+        COUNT.fetch_add(1, Ordering::Relaxed)
+    );
     let path = std::env::temp_dir().join(name);
     std::fs::write(&path, content).unwrap();
     let result = read_file(&path);
@@ -36,7 +40,10 @@ fn what_is_not_written_has_the_reference_s_default() {
     assert_eq!(config.engine.orig_interval, Duration::from_millis(1000));
     assert_eq!(config.engine.hop_penalty, 30);
     assert!(config.engine.aggregation && config.engine.fragmentation);
-    assert_eq!((config.mtu, config.mesh_mac, config.wait, config.log), (None, None, false, LogLevel::Info));
+    assert_eq!(
+        (config.mtu, config.mesh_mac, config.wait, config.log),
+        (None, None, false, LogLevel::Info)
+    );
     assert_eq!(config.interfaces[0].engine.hop_penalty, 0);
 }
 
@@ -81,8 +88,14 @@ name = "eth1"
         rx_frames: 64,
         tx_frames: 32,
         interfaces: vec![
-            InterfaceConfig { name: "wlan0".into(), engine: control::IfaceSettings { hop_penalty: 20 } },
-            InterfaceConfig { name: "eth1".into(), engine: control::IfaceSettings { hop_penalty: 0 } },
+            InterfaceConfig {
+                name: "wlan0".into(),
+                engine: control::IfaceSettings { hop_penalty: 20 },
+            },
+            InterfaceConfig {
+                name: "eth1".into(),
+                engine: control::IfaceSettings { hop_penalty: 0 },
+            },
         ],
     };
     assert_eq!(config, expected);

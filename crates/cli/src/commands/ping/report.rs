@@ -59,7 +59,11 @@ impl Report {
         match answer.kind {
             AnswerKind::EchoReply => self.reply(out, answer),
             AnswerKind::DestinationUnreachable => {
-                writeln!(out, "From {name}: Destination Host Unreachable (icmp_seq {})", answer.seqno)
+                writeln!(
+                    out,
+                    "From {name}: Destination Host Unreachable (icmp_seq {})",
+                    answer.seqno
+                )
             }
             AnswerKind::TtlExceeded => {
                 writeln!(out, "From {name}: Time to live exceeded (icmp_seq {})", answer.seqno)
@@ -110,7 +114,10 @@ impl Report {
         // Rounding can make it negative when all are the same.
         let deviation = (self.sum_of_squares / count - mean * mean).max(0.0).sqrt();
         writeln!(out, "--- {name} ping statistics ---")?;
-        writeln!(out, "{transmitted} packets transmitted, {received} received, {loss}% packet loss")?;
+        writeln!(
+            out,
+            "{transmitted} packets transmitted, {received} received, {loss}% packet loss"
+        )?;
         writeln!(out, "rtt min/avg/max/mdev = {min:.3}/{mean:.3}/{max:.3}/{deviation:.3} ms")
     }
 
@@ -174,14 +181,25 @@ mod tests {
         report.sent();
         report.timeout(&mut out).unwrap();
         report.sent();
-        report.answer(&mut out, &ProbeAnswer { kind: AnswerKind::DestinationUnreachable, ..reply(2, 0) }).unwrap();
+        report
+            .answer(
+                &mut out,
+                &ProbeAnswer { kind: AnswerKind::DestinationUnreachable, ..reply(2, 0) },
+            )
+            .unwrap();
         report.sent();
-        report.answer(&mut out, &ProbeAnswer { kind: AnswerKind::TtlExceeded, ..reply(3, 0) }).unwrap();
+        report
+            .answer(&mut out, &ProbeAnswer { kind: AnswerKind::TtlExceeded, ..reply(3, 0) })
+            .unwrap();
         let said = text(std::mem::take(&mut out));
         let lines: Vec<&str> = said.lines().collect();
         assert_eq!(lines[0], "Reply from host 02:00:5e:10:00:01 timed out");
-        assert!(lines[1].starts_with("From 02:00:5e:10:00:01:") && lines[1].ends_with("(icmp_seq 2)"));
-        assert!(lines[2].starts_with("From 02:00:5e:10:00:01:") && lines[2].ends_with("(icmp_seq 3)"));
+        assert!(
+            lines[1].starts_with("From 02:00:5e:10:00:01:") && lines[1].ends_with("(icmp_seq 2)")
+        );
+        assert!(
+            lines[2].starts_with("From 02:00:5e:10:00:01:") && lines[2].ends_with("(icmp_seq 3)")
+        );
         assert_eq!(report.exit_status(), 2, "nobody has answered");
         report.end(&mut out).unwrap();
         assert!(text(std::mem::take(&mut out)).contains("3 packets transmitted, 0 received, 100% packet loss\nrtt min/avg/max/mdev = 0.000/0.000/0.000/0.000 ms\n"));
@@ -203,7 +221,11 @@ mod tests {
     fn icmp_31_routes_are_printed_once() {
         let stop = |last| Address(Mac([2, 0, 0x5e, 0x20, 0, last]));
         let route = vec![stop(1), TARGET.into(), stop(2), stop(3)];
-        let with_route = |seqno, route: &[Address]| ProbeAnswer { length: 116, route: route.to_vec(), ..reply(seqno, 500) };
+        let with_route = |seqno, route: &[Address]| ProbeAnswer {
+            length: 116,
+            route: route.to_vec(),
+            ..reply(seqno, 500)
+        };
         let mut out = Vec::new();
         let mut report = report();
         report.start(&mut out, 116).unwrap();

@@ -159,16 +159,18 @@ fn iv_92_neighbours_come_and_go_with_candidates() {
 fn iv_94_detaching_purges_at_once() {
     let mut node = Node::with_interfaces(&[ME, MY_SECOND]);
     node.warm(&[(0, PEER), (1, OTHER)], 100);
+    node.hear(0, PEER, ogm(PEER, 101));
     node.detach(1);
     assert_eq!(node.router(OTHER, View::Default), None);
     assert_eq!(node.router(PEER, View::Arrival(iface(1))), None);
     assert_eq!(node.router(PEER, View::Default), Some(hop(0, PEER)));
     assert_eq!(node.iv.neighbours(iface(1)), Neighbours::None);
     assert!(node.iv.originators.find(PEER).unwrap().view(View::Arrival(iface(1))).is_none());
-    // Attached again, the interface starts without any of its former views.
+    // Attached again, the interface starts without any of its former views, and nothing waits for it.
     node.attach(1, Node::link(MY_SECOND), 1);
     assert_eq!(node.echoes(OTHER, 1), 0);
     assert_eq!(node.router(PEER, View::Arrival(iface(1))), None);
+    assert_eq!(node.repeats().iter().map(|(index, _)| *index).collect::<Vec<_>>(), [0]);
 }
 
 /// A lossy second way, five further OGMs by which would take half a minute: once the first way's neighbour was silent

@@ -224,7 +224,7 @@ fn tt_36_ends_when_nothing_more_can_go() {
     assert!(!node.learn(X));
 }
 
-/// TT-37: entries that were never counted are not subtracted. (The harness compares the counts after every step.)
+/// TT-15, TT-37: entries that were never counted are not subtracted. (The harness compares the counts after every step.)
 #[test]
 fn tt_37_new_clients_are_dropped_uncounted() {
     let mut node = Node::up(A);

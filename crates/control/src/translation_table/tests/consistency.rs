@@ -61,13 +61,16 @@ fn answer(node: &mut Node, ttvn: u8, table: &[(Client, ClientFlags)]) {
     assert_eq!(node.receive(&tt_packet(A, B, &full)), Disposition::Consumed);
 }
 
+/// What happens; an OGM's version, table and changes; what is asked then; and the table afterwards.
+type Case<'a> = (&'a str, u8, &'a [Row], &'a [Change], Asked, &'a [Row]);
+type Row = (Client, ClientFlags);
+
 /// TT-75: every branch of the decision.
 #[test]
 fn tt_75_the_decision() {
     let add_x = [change(WIFI, X)];
     #[rustfmt::skip]
-    let cases: [(&str, u8, &[_], &[Change], Asked, &[_]); 7] = [
-        // OGM: version, table, changes => asked, table afterwards
+    let cases: [Case<'_>; 7] = [
         ("in step",                  1, &[OWN],  &[],    Asked::Nothing, &[OWN]),
         ("repeat: changes ignored",  1, &[OWN],  &add_x, Asked::Nothing, &[OWN]),
         ("one step",                 2, &WITH_X, &add_x, Asked::Nothing, &WITH_X),

@@ -45,7 +45,8 @@ fn tt_60_vlan_records_come_and_go_with_clients() {
 fn tt_61_the_stored_crc_is_a_snapshot() {
     let mut node = node(&[(X, NONE)], &[]);
     let unchanged = ogm(1, &[OWN_B, (X, NONE)], &[]);
-    let steps: [(&str, fn(&mut Node)); 4] = [
+    type Step = (&'static str, fn(&mut Node));
+    let steps: [Step; 4] = [
         ("X comes to us and is marked ROAM", |node| assert!(node.learn(X))),
         ("payload shows another client", |node| node.payload(Z, B)),
         ("C announces X too", |node| {
@@ -63,6 +64,21 @@ fn tt_61_the_stored_crc_is_a_snapshot() {
         assert_eq!(node.sent(), [] as [Vec<u8>; 0], "{what}");
     }
     assert!(!node.table.global.peer(B).unwrap().is_faithful(), "the live CRC has moved on");
+}
+
+/// TT-61: a list that is emptied and filled again in one step costs the VLAN neither its record nor its stored CRC.
+#[test]
+fn tt_61_re_listing_the_only_client_keeps_the_crc() {
+    let mut node = Node::up(A);
+    let table = [(X, WIFI)];
+    node.hear(B, &ogm(1, &table, &rows(&table)));
+    node.receive(&roam_packet(A, B, X));
+    assert_eq!((node.announcers(X), node.global_flags(X)), (vec![B], Some(WIFI)));
+    node.hear(B, &ogm(1, &table, &[]));
+    assert_eq!(node.sent(), [] as [Vec<u8>; 0]);
+    let both = [(X, WIFI), (Z, NONE)];
+    node.hear(B, &ogm(2, &both, &[change(NONE, Z)]));
+    assert_eq!(node.sent(), [] as [Vec<u8>; 0], "what was announced of X is still known");
 }
 
 /// TT-62 steps 3 and 6: who announces last stands first, and flags belong to the announcer.
@@ -147,9 +163,9 @@ fn tt_66_impossible_records_are_dropped() {
     assert_eq!(node.counted(Counter::TtRoamAdvRx), 0);
 }
 
-/// TT-34: a multicast address never roams, not even by a flag in a change record.
+/// TT-62 step 3, TT-66: a multicast address never roams, not even by a flag in a change record.
 #[test]
-fn tt_34_multicast_addresses_keep_no_mark() {
+fn tt_62_multicast_addresses_keep_no_mark() {
     let mut node = node(&[], &[]);
     let multicast = Client::untagged(Mac([0x33, 0x33, 0, 0, 0, 1]));
     let table = [OWN_B, (multicast, NONE)];

@@ -95,7 +95,8 @@ impl Mesh {
     /// A client sends a frame where it is; a broadcast teaches the others.
     fn send(&mut self, number: usize, broadcast: bool) {
         let at = self.places[number];
-        self.nodes[at].learn_as(client(number), NONE.with(WIFI, number % 2 == 0 && at == 1));
+        self.nodes[at]
+            .learn_as(client(number), NONE.with(WIFI, number.is_multiple_of(2) && at == 1));
         self.carry();
         for to in (0..NODES.len()).filter(|to| broadcast && *to != at) {
             if !self.lost() {
@@ -155,7 +156,7 @@ impl Mesh {
             for number in 0..CLIENTS {
                 let place = self.places[number];
                 if place != at {
-                    let flags = NONE.with(WIFI, number % 2 == 0 && place == 1);
+                    let flags = NONE.with(WIFI, number.is_multiple_of(2) && place == 1);
                     let expected = vec![(NODES[place], flags)];
                     prop_assert_eq!(announced(node, client(number)), expected, "at {}", node.mac);
                 }

@@ -1,0 +1,225 @@
+//! A real Noctule node in a namespace of the laboratory, for the demo and the `netns` tier.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+
+use crate::interop::echo::{Echo, Stream};
+use crate::lab::{End, Lab, Namespace, Process, wait_for};
+
+/// How long a node may take to start or to answer a question, on a slow machine.
+const SOON: Duration = Duration::from_secs(20);
+
+/// A node: a namespace, its links, and, while it runs, the daemon in it.
+pub(crate) struct Node {
+    pub(crate) namespace: Namespace,
+    number: u8,
+    links: u8,
+    program: PathBuf,
+    socket: PathBuf,
+    daemon: Option<Process>,
+}
+
+impl Node {
+    /// Node `number` (its addresses are made from it), not running yet.
+    pub(crate) fn new(lab: &Lab, program: &Path, name: &str, number: u8) -> Result<Self> {
+        Ok(Self {
+            namespace: lab.namespace(name)?,
+            number,
+            links: 0,
+            program: program.to_path_buf(),
+            socket: lab.run().join(format!("{name}.sock")),
+            daemon: None,
+        })
+    }
+
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        self.namespace.name()
+    }
+
+    /// The address of its mesh interface.
+    pub(crate) const fn address(&self) -> Ipv4Addr {
+        Ipv4Addr::new(10, 99, 0, self.number)
+    }
+
+    /// The MAC of its `index`th hard interface, from 1.
+    pub(crate) const fn mac(&self, index: u8) -> [u8; 6] {
+        [0x02, 0xba, 0, 0, self.number, index]
+    }
+
+    /// Its originator address.
+    pub(crate) fn originator(&self) -> String {
+        self.mac(1).map(|byte| format!("{byte:02x}")).join(":")
+    }
+
+    /// Links two nodes by a veth pair; returns the names of the two ends, `e1`, `e2`, … in order.
+    pub(crate) fn link(&mut self, other: &mut Self, lab: &Lab, mtu: u32) -> Result<[String; 2]> {
+        self.links += 1;
+        other.links += 1;
+        let names = [format!("e{}", self.links), format!("e{}", other.links)];
+        let here = End { name: &names[0], mac: self.mac(self.links) };
+        let there = End { name: &names[1], mac: other.mac(other.links) };
+        lab.veth(&self.namespace, &here, &other.namespace, &there, mtu)?;
+        Ok(names)
+    }
+
+    /// The words that start the daemon on all its links, with `extra` ones.
+    fn words(&self, extra: &[&str]) -> Vec<String> {
+        let mut words = vec![self.program.display().to_string()];
+        words.extend(["run", "--mesh", "bat0", "--socket"].map(String::from));
+        words.push(self.socket.display().to_string());
+        for link in 1..=self.links {
+            words.extend(["--interface".into(), format!("e{link}")]);
+        }
+        words.extend(extra.iter().map(ToString::to_string));
+        words
+    }
+
+    /// Starts the daemon and gives the mesh interface its address.
+    pub(crate) fn start(&mut self, extra: &[&str]) -> Result<()> {
+        self.daemon = Some(self.namespace.spawn("noctule", &self.words(extra))?);
+        wait_for(SOON, "the mesh interface appears", || {
+            let daemon = self.daemon.as_mut().context("not started")?;
+            ensure!(daemon.is_running(), "noctule ended: {}", daemon.log());
+            self.namespace.find_link("bat0")?.context("no bat0 yet")
+        })?;
+        self.namespace.add_address("bat0", &format!("{}/24", self.address()))
+    }
+
+    /// The running daemon.
+    pub(crate) fn daemon(&mut self) -> Result<&mut Process> {
+        self.daemon.as_mut().context("the node does not run")
+    }
+
+    /// Ends the daemon as an operator does, and looks whether it leaves anything.
+    pub(crate) fn stop(&mut self) -> Result<()> {
+        let daemon = self.daemon.take().context("the node does not run")?;
+        let status = daemon.terminate()?;
+        ensure!(status.success(), "{} ended with {status}", self.name());
+        ensure!(self.namespace.find_link("bat0")?.is_none(), "{} left its bat0", self.name());
+        ensure!(!self.socket.exists(), "{} left its socket", self.name());
+        Ok(())
+    }
+
+    /// Ends the daemon as a power cut does.
+    pub(crate) fn kill(&mut self) -> Result<()> {
+        self.daemon.take().context("the node does not run")?.kill()
+    }
+
+    /// What `noctule WORDS` prints, asked of this node.
+    pub(crate) fn ask(&self, words: &[&str]) -> Result<String> {
+        self.output(words)?.success()
+    }
+
+    /// How `noctule WORDS`, asked of this node, ends.
+    pub(crate) fn output(&self, words: &[&str]) -> Result<crate::lab::Output> {
+        let program = self.program.display().to_string();
+        let socket = self.socket.display().to_string();
+        let all: Vec<&str> =
+            [program.as_str(), "--socket", &socket].into_iter().chain(words.iter().copied()).collect();
+        self.namespace.run(&all, SOON)
+    }
+
+    /// A table as JSON.
+    pub(crate) fn table(&self, name: &str) -> Result<Vec<Value>> {
+        match serde_json::from_str(&self.ask(&[name, "--json"])?)? {
+            Value::Array(rows) => Ok(rows),
+            other => bail!("{name} is no table: {other}"),
+        }
+    }
+
+    /// One counter of `noctule statistics`.
+    pub(crate) fn counter(&self, name: &str) -> Result<u64> {
+        let text = self.ask(&["statistics"])?;
+        text.lines()
+            .find_map(|line| line.trim().strip_prefix(name)?.strip_prefix(": ")?.parse().ok())
+            .with_context(|| format!("no counter {name} in\n{text}"))
+    }
+
+    /// Quality and next hop of the route to `other`, if there is one.
+    pub(crate) fn route(&self, other: &Self) -> Result<Option<(u64, String)>> {
+        let rows = self.table("originators")?;
+        let row = rows.iter().find(|row| row["orig_address"] == *other.originator() && row["best"] == true);
+        row.map(|row| {
+            let tq = row["tq"].as_u64().context("a row without tq")?;
+            let hop = row["neigh_address"].as_str().context("a row without a neighbour")?;
+            Ok((tq, hop.to_owned()))
+        })
+        .transpose()
+    }
+
+    /// A source of pings to another node.
+    pub(crate) fn echo(&self, to: Ipv4Addr) -> Result<Echo> {
+        self.namespace.with(|| Echo::open(to))
+    }
+
+    /// A steady stream of pings to another node.
+    pub(crate) fn ping_stream(&self, to: Ipv4Addr, interval: Duration) -> Result<Stream> {
+        Ok(self.echo(to)?.stream(interval))
+    }
+
+    /// Pings until an answer comes; how long that took in all.
+    pub(crate) fn wait_for_ping(&self, to: Ipv4Addr, limit: Duration) -> Result<Duration> {
+        let start = Instant::now();
+        let mut echo = self.echo(to)?;
+        while start.elapsed() < limit {
+            if echo.ping(56, Duration::from_millis(200))?.is_some() {
+                return Ok(start.elapsed());
+            }
+        }
+        bail!("{} gets no answer from {to} within {limit:?}", self.name())
+    }
+
+    /// Sends `bytes` over TCP to another node; how long that took. The receiver checks what arrives.
+    pub(crate) fn transfer(&self, to: &Self, bytes: usize) -> Result<Duration> {
+        let address = SocketAddr::from((to.address(), 5201));
+        let listener = to.namespace.with(|| TcpListener::bind(address))?;
+        let receiver = std::thread::spawn(move || -> Result<usize> {
+            let (mut stream, _) = listener.accept()?;
+            stream.set_read_timeout(Some(SOON))?;
+            receive(&mut stream)
+        });
+        let start = Instant::now();
+        let mut stream =
+            self.namespace.with(|| TcpStream::connect_timeout(&address, SOON)).context("connect")?;
+        stream.set_write_timeout(Some(SOON))?;
+        send(&mut stream, bytes)?;
+        drop(stream);
+        let arrived = receiver.join().map_err(|_| anyhow::anyhow!("the receiver panicked"))??;
+        ensure!(arrived == bytes, "{arrived} of {bytes} bytes arrived");
+        Ok(start.elapsed())
+    }
+}
+
+/// The byte at a place of the stream: no period of it divides a segment, so a misplaced one shows.
+const fn pattern(at: usize) -> u8 {
+    (at % 251) as u8
+}
+
+fn send(stream: &mut impl std::io::Write, bytes: usize) -> Result<()> {
+    let block: Vec<u8> = (0..251 * 256).map(pattern).collect();
+    let mut left = bytes;
+    while left > 0 {
+        let part = left.min(block.len());
+        stream.write_all(&block[..part])?;
+        left -= part;
+    }
+    Ok(())
+}
+
+fn receive(stream: &mut impl std::io::Read) -> Result<usize> {
+    let (mut buffer, mut at) = ([0; 1 << 16], 0);
+    loop {
+        let length = stream.read(&mut buffer)?;
+        if length == 0 {
+            return Ok(at);
+        }
+        let right = buffer[..length].iter().enumerate().all(|(i, byte)| *byte == pattern(at + i));
+        ensure!(right, "the stream was changed on its way, near byte {at}");
+        at += length;
+    }
+}

@@ -84,9 +84,15 @@ fn routes(start: Instant, nodes: &[Node]) -> Result<()> {
     wait_for(LIMIT, "anna has a route to dora", || anna.route(dora)?.context("none yet"))?;
     say(start, "anna has a route to dora, three hops away. Nobody told her.");
     let took = anna.wait_for_ping(dora.address(), LIMIT)?;
-    say(start, &format!("the first ping anna -> dora is answered ({:.1} s of trying)", took.as_secs_f64()));
+    say(
+        start,
+        &format!("the first ping anna -> dora is answered ({:.1} s of trying)", took.as_secs_f64()),
+    );
     sleep(Duration::from_secs(8));
-    say(start, "what anna knows: quality of the way (0 to 255), next hop. It rises for about a minute:");
+    say(
+        start,
+        "what anna knows: quality of the way (0 to 255), next hop. It rises for about a minute:",
+    );
     println!("\n$ noctule originators");
     print!("{}", anna.ask(&["originators"])?);
     println!();
@@ -102,7 +108,10 @@ fn traffic(start: Instant, nodes: &[Node]) -> Result<()> {
     let before = anna.counter("frag_tx")?;
     let large = echo.ping(1472, PATIENCE)?.context("a ping of 1500 bytes got lost")?;
     let parts = anna.counter("frag_tx")? - before;
-    ensure!(parts >= 2, "a packet of 1500 bytes needs fragments on links of 1500, {parts} were sent");
+    ensure!(
+        parts >= 2,
+        "a packet of 1500 bytes needs fragments on links of 1500, {parts} were sent"
+    );
     say(
         start,
         &format!(
@@ -114,7 +123,13 @@ fn traffic(start: Instant, nodes: &[Node]) -> Result<()> {
     let bytes = 32 << 20;
     let took = anna.transfer(dora, bytes)?;
     let rate = bytes as f64 * 8.0 / took.as_secs_f64() / 1e6;
-    say(start, &format!("TCP anna -> dora: 32 MiB over three hops in {:.1} s, {rate:.0} Mbit/s", took.as_secs_f64()));
+    say(
+        start,
+        &format!(
+            "TCP anna -> dora: 32 MiB over three hops in {:.1} s, {rate:.0} Mbit/s",
+            took.as_secs_f64()
+        ),
+    );
     println!("\n$ noctule traceroute {}        (dora)", dora.originator());
     print!("{}", anna.ask(&["traceroute", &dora.originator()])?);
     println!();
@@ -132,7 +147,10 @@ fn detour(start: Instant, nodes: &mut [Node]) -> Result<()> {
     sleep(Duration::from_secs(1));
     say(
         start,
-        &format!("traffic goes by {}. Its power is cut now (SIGKILL): no link goes down, it is just silent.", NAMES[relay]),
+        &format!(
+            "traffic goes by {}. Its power is cut now (SIGKILL): no link goes down, it is just silent.",
+            NAMES[relay]
+        ),
     );
     nodes[relay].kill()?;
     let died = Instant::now();
@@ -147,9 +165,12 @@ fn detour(start: Instant, nodes: &mut [Node]) -> Result<()> {
     let took = log.recovery(died, 5).context("the pings never came back")?;
     say(
         start,
-        &format!("pings are answered again after {:.1} s, by {}.", took.as_secs_f64(), NAMES[other]),
+        &format!(
+            "pings are answered again after {:.1} s, by {}.",
+            took.as_secs_f64(),
+            NAMES[other]
+        ),
     );
-    println!("          (A route is given up when five of its routing messages, one a second, stay away.)");
     println!("\n$ noctule traceroute {originator}        (dora)");
     print!("{}", path(nodes)?);
     println!();

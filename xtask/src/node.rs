@@ -119,8 +119,10 @@ impl Node {
     pub(crate) fn output(&self, words: &[&str]) -> Result<crate::lab::Output> {
         let program = self.program.display().to_string();
         let socket = self.socket.display().to_string();
-        let all: Vec<&str> =
-            [program.as_str(), "--socket", &socket].into_iter().chain(words.iter().copied()).collect();
+        let all: Vec<&str> = [program.as_str(), "--socket", &socket]
+            .into_iter()
+            .chain(words.iter().copied())
+            .collect();
         self.namespace.run(&all, SOON)
     }
 
@@ -143,7 +145,9 @@ impl Node {
     /// Quality and next hop of the route to `other`, if there is one.
     pub(crate) fn route(&self, other: &Self) -> Result<Option<(u64, String)>> {
         let rows = self.table("originators")?;
-        let row = rows.iter().find(|row| row["orig_address"] == *other.originator() && row["best"] == true);
+        let row = rows
+            .iter()
+            .find(|row| row["orig_address"] == *other.originator() && row["best"] == true);
         row.map(|row| {
             let tq = row["tq"].as_u64().context("a row without tq")?;
             let hop = row["neigh_address"].as_str().context("a row without a neighbour")?;
@@ -184,8 +188,10 @@ impl Node {
             receive(&mut stream)
         });
         let start = Instant::now();
-        let mut stream =
-            self.namespace.with(|| TcpStream::connect_timeout(&address, SOON)).context("connect")?;
+        let mut stream = self
+            .namespace
+            .with(|| TcpStream::connect_timeout(&address, SOON))
+            .context("connect")?;
         stream.set_write_timeout(Some(SOON))?;
         send(&mut stream, bytes)?;
         drop(stream);

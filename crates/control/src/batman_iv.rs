@@ -18,8 +18,6 @@ mod queue;
 mod ranking;
 mod reception;
 mod report;
-#[cfg(test)]
-mod tests;
 mod tq;
 mod window;
 
@@ -203,3 +201,6 @@ impl Routing for BatmanIv {
         self.originators.iter().map(|originator| originator.mac).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -158,6 +158,11 @@ fn stop_signals() -> SigSet {
 ///
 /// Call it on the main thread before any other thread starts.
 pub(crate) fn end_on_signals() -> Result<()> {
+    // A run that another run of this program has started is tied to that with SIGKILL. From here on
+    // it can end what it starts itself, given the chance.
+    if prctl::get_pdeathsig()? == Some(Signal::SIGKILL) && std::env::var_os(MARK).is_none() {
+        prctl::set_pdeathsig(Signal::SIGTERM)?;
+    }
     let signals = stop_signals();
     signals.thread_block()?;
     thread::Builder::new().name("signals".into()).spawn(move || {

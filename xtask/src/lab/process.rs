@@ -27,6 +27,8 @@ use nix::unistd::Pid;
 
 /// How often a process that should end is looked at.
 const POLL: Duration = Duration::from_millis(5);
+/// How long processes have to end by themselves when the whole program ends.
+const GRACE: Duration = Duration::from_secs(2);
 /// How long a process may take to end after SIGTERM before it counts as a defect.
 pub(crate) const STOP_LIMIT: Duration = Duration::from_secs(10);
 
@@ -179,9 +181,26 @@ pub(super) fn end_all() {
     if sent.is_ok() {
         let _ = starting.recv_timeout(Duration::from_secs(1));
     }
-    for &group in &*GROUPS.lock().unwrap_or_else(PoisonError::into_inner) {
-        let _ = killpg(Pid::from_raw(group.cast_signed()), Signal::SIGKILL);
+    let groups = GROUPS.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let signal_all = |signal: Signal| {
+        for &group in &groups {
+            let _ = killpg(Pid::from_raw(group.cast_signed()), signal);
+        }
+    };
+    // First in a way that lets them end what they have started in groups of their own.
+    signal_all(Signal::SIGTERM);
+    let deadline = Instant::now() + GRACE;
+    while Instant::now() < deadline && groups.iter().any(|group| runs(*group)) {
+        sleep(POLL);
     }
+    signal_all(Signal::SIGKILL);
+}
+
+/// Whether a process exists and has not ended; one that nobody has waited for yet has.
+fn runs(process: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    // The state stands behind the name, which is in brackets and may hold anything.
+    stat.rsplit_once(") ").is_some_and(|(_, state)| !state.starts_with('Z'))
 }
 
 /// A child with its process group, ended on drop.

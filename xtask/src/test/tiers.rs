@@ -121,6 +121,13 @@ pub(crate) const TIERS: &[Tier] = &[
         run: |job| suite(job, Suite::Rings),
     },
     Tier {
+        name: "netns",
+        about: "real nodes on this kernel",
+        needs: &[Need::Laboratory],
+        limit: minutes(15),
+        run: |job| job.verb(&["netns"]),
+    },
+    Tier {
         name: "interop-6.1",
         about: "beside the kernel module of Linux 6.1 (batman-adv 2022.3)",
         needs: &[],

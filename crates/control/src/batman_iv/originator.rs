@@ -338,4 +338,10 @@ impl Originators {
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Originator> {
         self.slots.iter_mut().flatten()
     }
+
+    /// How many places there are, taken or free.
+    #[cfg(test)]
+    pub(super) fn places(&self) -> usize {
+        self.slots.len()
+    }
 }

@@ -1,6 +1,7 @@
 //! Tests of B.A.T.M.A.N. IV: one node with records made by hand, several nodes on perfect or lossy links, and lives of
 //! the kernel module, recorded and replayed.
 
+mod acceptance;
 mod aggregation;
 mod arithmetic;
 mod emission;

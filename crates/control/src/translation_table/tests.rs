@@ -10,6 +10,7 @@ mod limits;
 mod local;
 mod mesh;
 mod request;
+mod response;
 mod roaming;
 mod temporary;
 

@@ -101,6 +101,13 @@ fn iv_90_the_best_of_the_rest() {
     node.change(0, |link| link.up = false);
     assert_eq!(node.router(FAR, View::Default), Some(hop(1, third)), "both 0, the newer one");
     assert_eq!(node.iv.metric(FAR), Some(0));
+    // IV-53: a router whose average is 0 is not yet the best: forwarding starts with the number after the next.
+    node.repeats();
+    let forwarded = [11, 12].map(|seqno| {
+        node.hear(1, third, repeated(FAR, seqno, mac(8, 1), 200));
+        node.repeats().len()
+    });
+    assert_eq!(forwarded, [0, 1]);
 }
 
 /// IV-91: a candidate lives by its own records, an originator by anybody's.
@@ -266,7 +273,7 @@ fn nothing_is_left_behind() {
     assert_eq!(node.iv.len(), 0);
     assert!(node.iv.neighbours.iter().next().is_none());
     node.hear(0, PEER, ogm(PEER, 1));
-    assert_eq!(node.iv.len(), 1, "places are used again");
+    assert_eq!((node.iv.len(), node.iv.originators.places()), (1, 100), "places are used again");
 }
 
 /// A device moves from a neighbour to this node: what was known of its address is no originator any more.

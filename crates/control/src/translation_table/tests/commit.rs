@@ -175,6 +175,16 @@ fn tt_35_the_table_is_as_large_as_a_packet() {
     }
 }
 
+/// TT-33, TT-35: the node's own address is announced also when nobody else finds room.
+#[test]
+fn tt_35_the_own_address_is_never_refused() {
+    let mut node = Node::new(A);
+    node.run(|table, ctx, _| table.set_packet_limit(ctx, 40));
+    assert!(!node.learn(X));
+    node.bring_up();
+    assert_eq!(parts(&node.ogm().unwrap()).2, [(0, own_client(A))]);
+}
+
 /// The operator's own bound, below that of the packet.
 #[test]
 fn tt_35_the_setting_bounds_the_table_too() {

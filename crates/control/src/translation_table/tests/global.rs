@@ -174,6 +174,14 @@ fn tt_62_multicast_addresses_keep_no_mark() {
     assert_eq!(node.sent(), [] as [Vec<u8>; 0]);
 }
 
+/// TT-71: whose announcement is gone, its flags are gone.
+#[test]
+fn tt_71_flags_of_those_who_are_left() {
+    let mut node = node(&[(X, WIFI)], &[(X, ClientFlags::ISOLATED)]);
+    node.hear(B, &ogm(2, &[OWN_B], &[change(DEL, X)]));
+    assert_eq!(node.global_flags(X), Some(ClientFlags::ISOLATED));
+}
+
 #[test]
 fn tt_68_a_plain_withdrawal_takes_the_originator_out() {
     let mut node = node(&[(X, NONE)], &[(X, NONE)]);

@@ -4,6 +4,12 @@
 //! Exit status (MGMT-17, ICMP-25): 0 it worked, 1 it did not, 2 it was asked for in a wrong way, or, with `ping` and
 //! `traceroute`, nobody answered. A reader who closes the pipe early is no error.
 
+#![allow(
+    rustdoc::broken_intra_doc_links,
+    rustdoc::invalid_html_tags,
+    reason = "the comments of arguments are the text of --help"
+)]
+
 mod args;
 mod bat_hosts;
 mod client;

@@ -1,6 +1,6 @@
 //! The Linux side of a node.
 //!
-//! [`settings`] says what a node can run on, [`run`] runs one, and [`api`] is what tools and a running node say to each
+//! [`settings`] says what a node can run on, [`run()`] runs one, and [`api`] is what tools and a running node say to each
 //! other. Nothing here decides anything about the mesh: the engine and the pipeline do.
 
 pub mod api;
@@ -10,6 +10,7 @@ mod entropy;
 mod instance;
 mod link_watch;
 mod log;
+pub mod netlink;
 mod node;
 mod rights;
 mod run;

@@ -47,9 +47,10 @@ pub(super) fn bad_use_is_one_sentence_and_changes_nothing() -> Result<()> {
     refuses(anna, &["--interface", "e1", "--config", path], "hop_penalty")?;
     refuses(anna, &["--interface", "e1", "--config", "/run/lab/none.toml"], "none.toml")?;
 
-    ben.start(&["--interface", "e1"][..0])?;
+    ben.namespace.set_link("e2", &[Set::Mtu(1500)])?;
+    ben.start(&[])?;
     refuses(ben, &["--interface", "e1"], "bat0")?;
-    refuses(ben, &["--interface", "bat0", "--mesh", "bat1"], "bat0")?;
+    refuses(ben, &["--interface", "bat0", "--mesh", "bat1"], "another noctule")?;
     ben.stop()?;
     let silent = anna.output(&["originators"])?;
     ensure!(

@@ -108,7 +108,7 @@ impl BatmanIv {
                 originator.view_mut(view).router = router;
                 continue;
             }
-            lost |= old.is_some() && router.is_none();
+            lost |= router.is_none();
             self.set_router(ctx, slot, view, router);
         }
         if lost {

@@ -187,6 +187,17 @@ fn iv_22_a_new_address_keeps_the_numbers() {
     assert_eq!(Frame::parse(&sent[0].frame).unwrap().source, mac(9, 9));
 }
 
+/// IV-15: only coming up hastens an OGM; other changes of an interface do not.
+#[test]
+fn a_change_of_the_mtu_sends_nothing() {
+    let mut node = Node::with_interfaces(&[FIRST]);
+    node.run(500);
+    for mtu in [1400, 1500] {
+        node.change(0, |link| link.mtu = mtu);
+        assert!(node.run(50).is_empty());
+    }
+}
+
 /// IV-23: the first interface that is active has the role; only detaching moves it, and who comes back is secondary.
 #[test]
 fn iv_23_the_role_of_the_primary() {

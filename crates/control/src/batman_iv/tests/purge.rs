@@ -245,6 +245,23 @@ fn old_knowledge_is_no_way_round_a_silent_router() {
     assert_eq!(node.iv.metric(FAR), Some(u32::from(average)), "back with its next record");
 }
 
+/// A way whose own neighbour is silent by now is no better: after a suspension, say, when everybody is.
+#[test]
+fn a_silent_way_is_no_way_round_another() {
+    let mut node = Node::with_interfaces(&[ME]);
+    node.warm(&[(0, PEER), (0, OTHER)], 100);
+    node.mute();
+    for seqno in 1..=5 {
+        node.hear(0, PEER, repeated(FAR, seqno, mac(8, 1), 225));
+        node.hear(0, OTHER, repeated(FAR, seqno, mac(8, 2), 200));
+    }
+    node.now += ms(3000);
+    node.hear(0, OTHER, repeated(FAR, 6, mac(8, 2), 200));
+    node.now += ms(60_000);
+    node.deadline();
+    assert_eq!(node.router(FAR, View::Default), Some(hop(0, PEER)));
+}
+
 /// A neighbour that only answers our OGMs, because its own interval is long, is not silent.
 #[test]
 fn a_neighbour_with_a_long_interval_is_not_silent() {
@@ -271,6 +288,8 @@ fn nothing_is_left_behind() {
     }
     node.run(402_000);
     assert_eq!(node.iv.len(), 0);
+    let lost = node.events().iter().any(|event| matches!(event, IvEvent::RouteLost(_)));
+    assert!(!lost, "nobody had a route");
     assert!(node.iv.neighbours.iter().next().is_none());
     node.hear(0, PEER, ogm(PEER, 1));
     assert_eq!((node.iv.len(), node.iv.originators.places()), (1, 100), "places are used again");

@@ -182,8 +182,8 @@ fn iv_38_only_echoes_of_the_receiving_interface_count() {
     let mut node = echo_node();
     node.hear(1, PEER, ogm(PEER, 2));
     node.hear(0, PEER, Ogm { flags: OgmFlags::NOT_BEST, ..echo(1069) });
-    node.hear(1, PEER, echo(1069));
-    node.hear(0, PEER, Ogm { originator: MY_SECOND, previous_sender: MY_SECOND, ..echo(1999) });
+    node.hear(1, PEER, echo(1999));
+    node.hear(0, PEER, Ogm { originator: MY_SECOND, previous_sender: MY_SECOND, ..echo(1069) });
     assert_eq!((node.echoes(PEER, 0), node.echoes(PEER, 1)), (0, 0));
     assert!(!node.iv.has_echoed(PEER));
     node.hear(0, PEER, echo(1069));

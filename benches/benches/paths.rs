@@ -1,0 +1,173 @@
+//! The hot path without I/O: parsing, lookup, forwarding; and one OGM in a mesh of 200 originators.
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use noctule_control::{Engine, IfaceSettings, Input, Link, Settings};
+use noctule_dataplane::pipeline::PipelineSettings;
+use noctule_dataplane::{Hint, Outlet, Pipeline};
+use noctule_fib::{
+    Announcers, Counters, GlobalClient, HashKey, Iface, IfaceEntry, Neighbours, NextHop, Node,
+    View, Writer,
+};
+use noctule_wire::ethernet::mesh_header;
+use noctule_wire::tvlv::translation_table::ClientFlags;
+use noctule_wire::{Client, Discard, Instant, Mac, Ogm, SeqNo, Ttvn, Unicast, packet};
+use std::hint::black_box;
+use std::sync::Arc;
+
+const KEY: HashKey = HashKey([0x1234_5678_9abc_def0, 0x0fed_cba9_8765_4321]);
+
+struct Nowhere;
+
+impl Outlet for Nowhere {
+    fn transmit(&mut self, _: Iface, parts: &[&[u8]]) -> Result<(), Discard> {
+        black_box(parts);
+        Ok(())
+    }
+
+    fn deliver(&mut self, parts: &[&[u8]]) -> Result<(), Discard> {
+        black_box(parts);
+        Ok(())
+    }
+
+    fn punt(&mut self, _: Iface, _: &[u8]) -> Result<(), Discard> {
+        Ok(())
+    }
+
+    fn hint(&mut self, _: Hint) -> Result<(), Discard> {
+        Ok(())
+    }
+}
+
+fn mac(kind: u8, number: u32) -> Mac {
+    let [_, a, b, c] = number.to_be_bytes();
+    Mac([2, kind, 0, a, b, c])
+}
+
+fn iface(index: usize) -> Iface {
+    Iface::new(index).expect("few interfaces")
+}
+
+/// A node with two links, 200 originators behind the second one, and 10,000 clients behind them.
+fn tables() -> Writer {
+    let mut fib = Writer::new(KEY, 0, SeqNo(0));
+    let mut node = Node { primary: Some(mac(1, 1)), fragmentation: true, ..Node::default() };
+    for index in 0..2 {
+        node.ifaces[index] = Some(IfaceEntry {
+            mac: mac(1, 1 + index as u32),
+            mtu: 1500,
+            active: true,
+            wifi: false,
+            neighbours: Neighbours::Many,
+        });
+    }
+    fib.set_node(node);
+    for number in 0..200 {
+        let originator = mac(2, number);
+        let router = Some(NextHop { iface: iface(1), mac: mac(2, 0) });
+        fib.add_originator(originator);
+        fib.set_router(originator, View::Default, router);
+        fib.set_router(originator, View::Arrival(iface(0)), router);
+        fib.set_metric(originator, 200);
+    }
+    for number in 0..10_000 {
+        let announcers = Announcers::One(mac(2, number % 200));
+        let entry = GlobalClient { flags: ClientFlags::NONE, announcers };
+        fib.set_global(Client::untagged(mac(3, number)), entry);
+    }
+    fib
+}
+
+fn transit_frame() -> Vec<u8> {
+    let mut inner = Vec::new();
+    inner.extend(mac(3, 77).0);
+    inner.extend(mac(3, 78).0);
+    inner.extend([0x08, 0x00]);
+    inner.resize(512, 0);
+    let unicast = Unicast { ttl: 50, ttvn: Ttvn(0), destination: mac(2, 77), inner: &inner };
+    let mut frame = mesh_header(mac(1, 1), mac(9, 9)).to_vec();
+    let start = frame.len();
+    frame.resize(start + unicast.wire_len(), 0);
+    unicast.emit(&mut frame[start..]);
+    frame
+}
+
+fn hot(c: &mut Criterion) {
+    let frame = transit_frame();
+    c.bench_function("parse and classify a unicast frame", |b| {
+        b.iter(|| {
+            (packet::packet_type(black_box(&frame[14..])), Unicast::parse(black_box(&frame[14..])))
+        });
+    });
+    let fib = tables();
+    let reader = fib.reader();
+    c.bench_function("look up a client among 10,000", |b| {
+        let guard = reader.pin();
+        let mut number = 0;
+        b.iter(|| {
+            number = (number + 7919) % 10_000;
+            guard
+                .best_announcer(black_box(Client::untagged(mac(3, number))))
+                .map(|best| best.router)
+        });
+    });
+    let mut pipeline = Pipeline::new(reader, Arc::default(), PipelineSettings::new(KEY));
+    c.bench_function("forward one frame through the pipeline", |b| {
+        let mut session = frame.clone();
+        b.iter(|| {
+            session[..12].copy_from_slice(&frame[..12]);
+            packet::set_ttl(&mut session[14..], 50);
+            pipeline.receive(
+                Instant::from_millis(5),
+                iface(0),
+                black_box(&mut session),
+                &mut Nowhere,
+            );
+        });
+    });
+}
+
+fn ogm(c: &mut Criterion) {
+    let now = Instant::from_millis(1);
+    let fib = Writer::new(KEY, 0, SeqNo(0));
+    let mut engine = Engine::new(now, Settings::default(), fib, Arc::<Counters>::default(), 1);
+    let link = Link { mac: mac(1, 1), mtu: 1500, wifi: false, up: true };
+    let settings = IfaceSettings::default();
+    engine.handle(now, Input::Attach { iface: iface(0), link, settings, seqno: 0 });
+    let mut seqno = 0u32;
+    let frames = |round: u32| -> Vec<Vec<u8>> {
+        let frame = |number: u32| {
+            let ogm = Ogm {
+                ttl: 49,
+                flags: Default::default(),
+                seqno: SeqNo(round),
+                originator: mac(2, number),
+                previous_sender: mac(2, number),
+                reserved: 0,
+                tq: 250,
+                tvlvs: &[],
+            };
+            let mut frame = mesh_header(Mac::BROADCAST, mac(2, number % 8)).to_vec();
+            frame.resize(14 + ogm.wire_len(), 0);
+            ogm.emit(&mut frame[14..]);
+            frame
+        };
+        (0..200).map(frame).collect()
+    };
+    c.bench_function("process one OGM at 200 originators", |b| {
+        let mut round = frames(0);
+        let mut at = 0;
+        b.iter(|| {
+            if at == round.len() {
+                seqno += 1;
+                round = frames(seqno);
+                at = 0;
+            }
+            engine.handle(now, Input::Frame { iface: iface(0), bytes: black_box(&round[at]) });
+            at += 1;
+            while engine.poll_output().is_some() {}
+        });
+    });
+}
+
+criterion_group!(benches, hot, ogm);
+criterion_main!(benches);

@@ -5,9 +5,18 @@
 set -eu
 . "$(dirname "$0")/lib.sh"
 need_root
-for pid in /run/noctule/noctule*.pid; do
-    [ -e "$pid" ] || continue
-    kill "$(cat "$pid")" 2>/dev/null || true
-    rm -f "$pid"
+for file in /run/noctule/noctule*.pid; do
+    [ -e "$file" ] || continue
+    kill "$(cat "$file")" 2>/dev/null || true
+done
+# Each node takes away its socket before it ends; only then can another one take its place.
+for file in /run/noctule/noctule*.pid; do
+    [ -e "$file" ] || continue
+    tries=0
+    while [ -e "${file%.pid}.sock.lock" ] && kill -0 "$(cat "$file")" 2>/dev/null && [ $tries -lt 100 ]; do
+        tries=$((tries + 1))
+        sleep 0.1
+    done
+    rm -f "$file"
 done
 for ns in $(ip netns list | sed -n 's/^\(noctule[0-9]*\).*/\1/p'); do ip netns delete "$ns"; done

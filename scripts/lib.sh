@@ -12,7 +12,9 @@ start() {
     need_root
     command -v ip >/dev/null || die "ip is missing: apt install iproute2"
     root=$(cd "$(dirname "$0")/.." && pwd)
-    for noctule in "$root/target/release/noctule" "$root/target/debug/noctule" "$(command -v noctule || true)"; do
+    # NOCTULE_PROGRAM names another one.
+    for noctule in "${NOCTULE_PROGRAM:-}" "$root/target/release/noctule" "$root/target/debug/noctule" \
+        "$(command -v noctule || true)"; do
         [ -x "$noctule" ] && break
     done
     [ -x "$noctule" ] || die "noctule is not built: cargo build --release"
@@ -46,7 +48,7 @@ run_node() {
     done
     # shellcheck disable=SC2086
     ip netns exec "noctule$1" "$noctule" run --mesh bat0 --socket "/run/noctule/noctule$1.sock" $arguments \
-        2>"/run/noctule/noctule$1.log" &
+        </dev/null >"/run/noctule/noctule$1.log" 2>&1 &
     echo $! >"/run/noctule/noctule$1.pid"
     tries=0
     until ip -n "noctule$1" link show bat0 >/dev/null 2>&1; do

@@ -13,6 +13,8 @@ use noctule_wire::tvlv::translation_table::ClientFlags;
 use noctule_wire::{Client, Discard, Instant, Mac, Ogm, SeqNo, Ttvn, Unicast, packet};
 use std::hint::black_box;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 const KEY: HashKey = HashKey([0x1234_5678_9abc_def0, 0x0fed_cba9_8765_4321]);
 
@@ -98,7 +100,7 @@ fn hot(c: &mut Criterion) {
             (packet::packet_type(black_box(&frame[14..])), Unicast::parse(black_box(&frame[14..])))
         });
     });
-    let fib = tables();
+    let mut fib = tables();
     let reader = fib.reader();
     c.bench_function("look up a client among 10,000", |b| {
         let guard = reader.pin();
@@ -110,7 +112,12 @@ fn hot(c: &mut Criterion) {
                 .map(|best| best.router)
         });
     });
+    under_churn(c, &mut fib);
     let mut pipeline = Pipeline::new(reader, Arc::default(), PipelineSettings::new(KEY));
+    c.bench_function("the whole verdict over a unicast frame", |b| {
+        let session = pipeline.session(Instant::from_millis(5));
+        b.iter(|| session.judge(iface(0), black_box(&frame)));
+    });
     c.bench_function("forward one frame through the pipeline", |b| {
         let mut session = frame.clone();
         b.iter(|| {
@@ -123,6 +130,37 @@ fn hot(c: &mut Criterion) {
                 &mut Nowhere,
             );
         });
+    });
+}
+
+/// The same look-up while a writer replaces a hundred entries each millisecond, many times what a large mesh does.
+fn under_churn(c: &mut Criterion, fib: &mut Writer) {
+    let reader = fib.reader();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut number = 0;
+            while !done.load(Ordering::Relaxed) {
+                for _ in 0..100 {
+                    number = (number + 6007) % 10_000;
+                    let announcers = Announcers::One(mac(2, number % 200));
+                    let entry = GlobalClient { flags: ClientFlags::NONE, announcers };
+                    fib.set_global(Client::untagged(mac(3, number)), entry);
+                }
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        });
+        c.bench_function("look up a client among 10,000 that change", |b| {
+            let mut number = 0;
+            b.iter(|| {
+                number = (number + 7919) % 10_000;
+                let guard = reader.pin();
+                guard
+                    .best_announcer(black_box(Client::untagged(mac(3, number))))
+                    .map(|best| best.router)
+            });
+        });
+        done.store(true, Ordering::Relaxed);
     });
 }
 

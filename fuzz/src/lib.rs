@@ -5,9 +5,11 @@
 //! below `corpus`. The seeds are frames of `crates/wire/tests/captures` and examples of `docs/protocol/01-wire.md`.
 
 mod frames;
+mod pipeline;
 mod values;
 
 pub use frames::{fuzz_fragment, fuzz_icmp, fuzz_multicast, fuzz_ogm, fuzz_ogm2, fuzz_packet};
+pub use pipeline::fuzz_pipeline;
 pub use values::{fuzz_claim, fuzz_payload, fuzz_tvlv};
 
 /// One thing to try any bytes on; it panics if they break it.
@@ -26,4 +28,5 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("claim", fuzz_claim),
     ("payload", fuzz_payload),
     // Whole machines: the pipeline of `noctule-dataplane`, the engine of `noctule-control`.
+    ("pipeline", fuzz_pipeline),
 ];

@@ -1,6 +1,13 @@
 //! `cargo xtask netns`: real nodes on this kernel, in network namespaces.
 
+mod bridge;
+mod broadcast;
+mod commands;
 mod forwarding;
+mod fragments;
+mod hostile;
+mod interfaces;
+mod scripts;
 mod start;
 
 use std::path::PathBuf;
@@ -19,16 +26,43 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 const CASES: &[Case] = cases![
     forwarding::two_neighbours_ping_each_other,
-    forwarding::fwd_114_packets_of_every_size_cross_two_hops,
     forwarding::tcp_crosses_three_hops,
     forwarding::a_silent_relay_is_replaced,
-    forwarding::a_primary_interface_that_goes_down_does_not_silence_the_node,
-    forwarding::a_vanished_interface_is_used_again_when_it_is_back,
-    forwarding::a_killed_node_is_back_soon,
-    forwarding::rubbish_on_a_link_changes_nothing,
-    start::bad_use_is_one_sentence_and_changes_nothing,
+    forwarding::a_restarted_node_is_back_soon,
+    bridge::clients_behind_bridges_reach_each_other,
+    bridge::a_client_that_moves_is_reachable_again,
+    broadcast::broadcasts_pass_at_once_after_start,
+    broadcast::a_broadcast_arrives_once_over_a_ring,
+    fragments::fwd_114_packets_of_every_size_cross_two_hops,
+    fragments::a_link_with_a_small_mtu_in_the_middle_is_crossed,
+    fragments::a_large_mesh_mtu_is_carried_in_many_fragments,
+    fragments::the_mtu_of_a_link_changes_while_the_node_runs,
+    interfaces::a_link_that_goes_down_is_used_again_when_it_is_up,
+    interfaces::a_primary_interface_that_goes_down_does_not_silence_the_node,
+    interfaces::a_vanished_interface_is_used_again_when_it_is_back,
+    interfaces::the_address_of_a_hard_interface_changes,
+    interfaces::the_mesh_interface_gets_another_address_and_mtu,
+    interfaces::a_deleted_mesh_interface_ends_the_node_with_a_sentence,
+    interfaces::a_vlan_interface_carries_a_mesh_of_its_own,
+    interfaces::a_tagged_frame_is_no_mesh_frame,
+    hostile::bad_frames_are_dropped_counted_and_not_multiplied,
+    hostile::invented_originators_fill_a_table_and_no_more,
+    hostile::rubbish_at_the_control_socket_holds_nobody_up,
+    hostile::a_control_client_that_never_reads_loses_its_connection,
+    hostile::a_log_that_nobody_takes_stops_nothing,
+    commands::mgmt_29_mgmt_45_the_tables_look_like_batctls,
+    commands::mgmt_31_json_has_batctls_keys,
+    commands::icmp_25_icmp_28_ping_and_traceroute_tell_how_it_went,
+    commands::without_a_node_or_an_interface_there_is_a_sentence,
+    start::an_unsuitable_interface_is_refused_in_one_sentence,
+    start::a_taken_mesh_is_refused_in_one_sentence,
+    start::a_tap_of_another_program_is_not_taken_over,
+    start::wrong_settings_are_told_in_one_sentence,
+    start::an_ordinary_user_is_told_what_to_do,
     start::a_stopped_node_leaves_nothing,
+    start::a_start_that_fails_half_way_leaves_nothing,
     start::an_idle_node_is_small,
+    scripts::the_scripts_build_a_chain_and_a_diamond_and_take_them_down,
 ];
 
 /// Runs the cases.
@@ -40,11 +74,16 @@ pub(crate) fn main(arguments: &[String]) -> Result<ExitCode> {
     cases::run(CASES, arguments)
 }
 
+/// The program under test.
+fn program_path() -> Result<PathBuf> {
+    let path = std::env::var_os(program::VARIABLE).context("no program was handed in")?;
+    Ok(PathBuf::from(path))
+}
+
 /// A laboratory, and `names` as nodes that do not run yet.
 fn nodes(names: &[&str]) -> Result<(Lab, Vec<Node>)> {
     let lab = Lab::new("netns")?;
-    let path = std::env::var_os(program::VARIABLE).context("no program was handed in")?;
-    let path = PathBuf::from(path);
+    let path = program_path()?;
     let nodes = names.iter().zip(1..).map(|(name, number)| Node::new(&lab, &path, name, number));
     let nodes = nodes.collect::<Result<_>>()?;
     Ok((lab, nodes))
@@ -65,3 +104,17 @@ fn chain(names: &[&str]) -> Result<(Lab, Vec<Node>)> {
 
 /// Settings with which a route is there in a second.
 const QUICK: [&str; 2] = ["--orig-interval", "200"];
+
+/// An address as people write it.
+fn mac_text(mac: [u8; 6]) -> String {
+    mac.map(|byte| format!("{byte:02x}")).join(":")
+}
+
+/// Replaces an address wherever it stands in a frame.
+fn replace_address(frame: &mut [u8], old: [u8; 6], new: [u8; 6]) {
+    for at in 0..frame.len().saturating_sub(5) {
+        if frame[at..at + 6] == old {
+            frame[at..at + 6].copy_from_slice(&new);
+        }
+    }
+}

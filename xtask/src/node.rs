@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::interop::echo::{Echo, Stream};
@@ -12,6 +13,8 @@ use crate::lab::{End, Lab, Namespace, Process, wait_for};
 
 /// How long a node may take to start or to answer a question, on a slow machine.
 const SOON: Duration = Duration::from_secs(20);
+/// How long it may take to end after a signal.
+const STOP_LIMIT: Duration = Duration::from_secs(10);
 
 /// A node: a namespace, its links, and, while it runs, the daemon in it.
 pub(crate) struct Node {
@@ -67,25 +70,45 @@ impl Node {
         Ok(names)
     }
 
-    /// The words that start the daemon on all its links, with `extra` ones.
-    fn words(&self, extra: &[&str]) -> Vec<String> {
-        let mut words = vec![self.program.display().to_string()];
-        words.extend(["run", "--mesh", "bat0", "--socket"].map(String::from));
-        words.push(self.socket.display().to_string());
-        for link in 1..=self.links {
-            words.extend(["--interface".into(), format!("e{link}")]);
-        }
-        words.extend(extra.iter().map(ToString::to_string));
-        words
+    /// The names of its links.
+    pub(crate) fn interfaces(&self) -> Vec<String> {
+        (1..=self.links).map(|link| format!("e{link}")).collect()
     }
 
-    /// Starts the daemon and gives the mesh interface its address.
+    /// Where its control socket is while it runs.
+    pub(crate) fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// The program that it runs.
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// Starts the daemon on all its links and gives the mesh interface its address.
     pub(crate) fn start(&mut self, extra: &[&str]) -> Result<()> {
-        self.daemon = Some(self.namespace.spawn("noctule", &self.words(extra))?);
-        wait_for(SOON, "the mesh interface appears", || {
+        self.start_on(&self.interfaces(), &[], extra)
+    }
+
+    /// The same on some interfaces only, through a command that becomes the daemon; none if empty.
+    pub(crate) fn start_on(
+        &mut self,
+        interfaces: &[impl AsRef<str>],
+        through: &[&str],
+        extra: &[&str],
+    ) -> Result<()> {
+        let program = self.program.display().to_string();
+        let socket = self.socket.display().to_string();
+        let run = [program.as_str(), "run", "--mesh", "bat0", "--socket", &socket];
+        let hard = interfaces.iter().flat_map(|name| ["--interface", name.as_ref()]);
+        let words: Vec<&str> =
+            through.iter().copied().chain(run).chain(hard).chain(extra.iter().copied()).collect();
+        self.daemon = Some(self.namespace.spawn("noctule", &words)?);
+        wait_for(SOON, "the mesh interface appears and the node answers", || {
             let daemon = self.daemon.as_mut().context("not started")?;
             ensure!(daemon.is_running(), "noctule ended: {}", daemon.log());
-            self.namespace.find_link("bat0")?.context("no bat0 yet")
+            self.namespace.find_link("bat0")?.context("no bat0 yet")?;
+            self.ask(&["status"])
         })?;
         self.namespace.add_address("bat0", &format!("{}/24", self.address()))
     }
@@ -97,11 +120,20 @@ impl Node {
 
     /// Ends the daemon as an operator does, and looks whether it leaves anything.
     pub(crate) fn stop(&mut self) -> Result<()> {
-        let daemon = self.daemon.take().context("the node does not run")?;
-        let status = daemon.terminate()?;
+        self.stop_by(Signal::SIGTERM)
+    }
+
+    /// The same with another signal.
+    pub(crate) fn stop_by(&mut self, signal: Signal) -> Result<()> {
+        let mut daemon = self.daemon.take().context("the node does not run")?;
+        ensure!(daemon.is_running(), "{} had ended already: {}", self.name(), daemon.log());
+        daemon.signal(signal);
+        let status = daemon.wait(STOP_LIMIT)?;
         ensure!(status.success(), "{} ended with {status}", self.name());
         ensure!(self.namespace.find_link("bat0")?.is_none(), "{} left its bat0", self.name());
         ensure!(!self.socket.exists(), "{} left its socket", self.name());
+        let lock = self.socket.with_extension("sock.lock");
+        ensure!(!lock.exists(), "{} left its lock", self.name());
         Ok(())
     }
 
@@ -168,37 +200,49 @@ impl Node {
 
     /// Pings until an answer comes; how long that took in all.
     pub(crate) fn wait_for_ping(&self, to: Ipv4Addr, limit: Duration) -> Result<Duration> {
-        let start = Instant::now();
-        let mut echo = self.echo(to)?;
-        while start.elapsed() < limit {
-            if echo.ping(56, Duration::from_millis(200))?.is_some() {
-                return Ok(start.elapsed());
-            }
-        }
-        bail!("{} gets no answer from {to} within {limit:?}", self.name())
+        wait_for_ping(&self.namespace, to, limit)
     }
 
     /// Sends `bytes` over TCP to another node; how long that took. The receiver checks what arrives.
     pub(crate) fn transfer(&self, to: &Self, bytes: usize) -> Result<Duration> {
-        let address = SocketAddr::from((to.address(), 5201));
-        let listener = to.namespace.with(|| TcpListener::bind(address))?;
-        let receiver = std::thread::spawn(move || -> Result<usize> {
-            let (mut stream, _) = listener.accept()?;
-            stream.set_read_timeout(Some(SOON))?;
-            receive(&mut stream)
-        });
-        let start = Instant::now();
-        let mut stream = self
-            .namespace
-            .with(|| TcpStream::connect_timeout(&address, SOON))
-            .context("connect")?;
-        stream.set_write_timeout(Some(SOON))?;
-        send(&mut stream, bytes)?;
-        drop(stream);
-        let arrived = receiver.join().map_err(|_| anyhow::anyhow!("the receiver panicked"))??;
-        ensure!(arrived == bytes, "{arrived} of {bytes} bytes arrived");
-        Ok(start.elapsed())
+        transfer(&self.namespace, &to.namespace, to.address(), bytes)
     }
+}
+
+/// Pings from a namespace until an answer comes; how long that took in all.
+pub(crate) fn wait_for_ping(from: &Namespace, to: Ipv4Addr, limit: Duration) -> Result<Duration> {
+    let start = Instant::now();
+    let mut echo = from.with(|| Echo::open(to))?;
+    while start.elapsed() < limit {
+        if echo.ping(56, Duration::from_millis(200))?.is_some() {
+            return Ok(start.elapsed());
+        }
+    }
+    bail!("{} gets no answer from {to} within {limit:?}", from.name())
+}
+
+/// Sends `bytes` over TCP between two namespaces; how long that took. The receiver checks what arrives.
+pub(crate) fn transfer(
+    from: &Namespace,
+    to: &Namespace,
+    address: Ipv4Addr,
+    bytes: usize,
+) -> Result<Duration> {
+    let address = SocketAddr::from((address, 5201));
+    let listener = to.with(|| TcpListener::bind(address))?;
+    let receiver = std::thread::spawn(move || -> Result<usize> {
+        let (mut stream, _) = listener.accept()?;
+        stream.set_read_timeout(Some(SOON))?;
+        receive(&mut stream)
+    });
+    let start = Instant::now();
+    let mut stream = from.with(|| TcpStream::connect_timeout(&address, SOON)).context("connect")?;
+    stream.set_write_timeout(Some(SOON))?;
+    send(&mut stream, bytes)?;
+    drop(stream);
+    let arrived = receiver.join().map_err(|_| anyhow::anyhow!("the receiver panicked"))??;
+    ensure!(arrived == bytes, "{arrived} of {bytes} bytes arrived");
+    Ok(start.elapsed())
 }
 
 /// The byte at a place of the stream: no period of it divides a segment, so a misplaced one shows.

@@ -100,7 +100,10 @@ fn is_probing(args: &[OsString]) -> bool {
 /// One sentence out of what may be a page.
 fn sentence(error: &clap::Error) -> String {
     const HELP: &str = "see noctule --help";
-    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand
+    ) {
         return format!("no command is given: {HELP}");
     }
     let text = error.to_string();

@@ -77,7 +77,11 @@ impl Client {
             .map_err(|error| Failure::trouble(format!("cannot write the request: {error}")))?;
         line.push(b'\n');
         let mut stream = self.stream.get_ref();
-        stream.write_all(&line).map_err(|error| self.lost(&error))
+        match stream.write_all(&line) {
+            // It has closed the connection, and says why in a line that can still be read.
+            Err(error) if crate::reader_left(&error) => Ok(()),
+            written => written.map_err(|error| self.lost(&error)),
+        }
     }
 
     /// Takes the answer.
@@ -140,7 +144,7 @@ impl Client {
             ErrorKind::WouldBlock | ErrorKind::TimedOut => {
                 format!("the node at {shown} does not answer: see its log")
             }
-            _ => format!("the connection to the node at {shown} is lost: {error}"),
+            _ => format!("the connection to the node at {shown} is lost: see its log"),
         })
     }
 }

@@ -74,7 +74,8 @@ impl Instance {
         nix::sys::stat::umask(mask);
         let listener = bound.map_err(|error| {
             format!(
-                "cannot make the control socket {shown}: {error}: choose another path with --socket"
+                "cannot make the control socket {shown}: {}: choose another path with --socket",
+                plain(&error)
             )
         })?;
         let identity = fs::symlink_metadata(socket).ok().map(|found| (found.dev(), found.ino()));
@@ -99,13 +100,20 @@ impl Drop for BoundSocket {
     }
 }
 
+/// What the system says, without its number.
+fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
+}
+
 fn make_directory(directory: &Path) -> Result<Option<PathBuf>, String> {
     let shown = directory.display();
     match DirBuilder::new().mode(0o755).create(directory) {
         Ok(()) => Ok(Some(directory.to_owned())),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
         Err(error) => Err(format!(
-            "cannot make the directory {shown}: {error}: run it with sudo, or choose a path with --socket"
+            "cannot make the directory {shown}: {}: run it with sudo, or choose a path with --socket",
+            plain(&error)
         )),
     }
 }
@@ -120,8 +128,9 @@ fn remove_directory(made: Option<&Path>) {
 fn take_lock(path: &Path, socket: &Path) -> Result<Flock<File>, String> {
     let cannot = |error: io::Error| {
         format!(
-            "cannot write {}: {error}: run it with sudo, or choose a path with --socket",
-            path.display()
+            "cannot write {}: {}: run it with sudo, or choose a path with --socket",
+            path.display(),
+            plain(&error)
         )
     };
     // The holder of the lock may remove the file between our opening and locking it; then there is a new one.

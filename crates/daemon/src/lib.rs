@@ -8,14 +8,12 @@ mod clock;
 mod control_socket;
 mod entropy;
 mod instance;
-mod link_watch;
 mod log;
 pub mod netlink;
 mod node;
 mod rights;
 mod run;
 pub mod settings;
-mod suitable;
 mod wake;
 mod worker;
 

@@ -149,7 +149,8 @@ mod tests {
         let written = Arc::new(Mutex::new(Vec::new()));
         let (log, mut queue) = with_writer(Stuck { go, written: Arc::clone(&written) }).unwrap();
         for line in 0..LINES_MAX * 3 {
-            writeln!(queue, "line {line}").unwrap();
+            // In one piece, as the subscriber writes: `writeln!` would queue each part as a line.
+            queue.write_all(format!("line {line}\n").as_bytes()).unwrap();
         }
         assert!(queue.lost.load(Ordering::Relaxed) >= LINES_MAX as u64, "lost, not waited for");
         drop(release);

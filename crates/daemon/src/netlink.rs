@@ -19,7 +19,7 @@ mod socket;
 mod wireless;
 
 pub use check::{BadInterface, MTU_MIN, check_hard_interface};
-pub use link::{Link, Links};
+pub use link::{Link, Links, MESH_ALIAS};
 pub use monitor::{LinkEvent, Monitor};
 pub use setter::{SetError, Setter};
 

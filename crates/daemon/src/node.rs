@@ -14,7 +14,7 @@ pub(crate) use probes::Probes;
 
 use crate::clock::{Clock, poll_timeout_ms};
 use crate::control_socket::{Asked, Question};
-use crate::link_watch::Monitor;
+use crate::netlink::Monitor;
 use crate::settings::Config;
 use crate::wake::Wake;
 use crate::worker::{Command, Punted};
@@ -79,6 +79,8 @@ pub(crate) struct Node {
     pub(crate) signals: SignalFd,
     pub(crate) monitor: Monitor,
     pub(crate) tap_gone: Receiver<()>,
+    /// When to try again to use an interface that could not be used.
+    pub(crate) retry_at: Option<Instant>,
     /// When the log last said that the local table is full.
     pub(crate) table_full_logged: Option<Instant>,
 }
@@ -98,6 +100,7 @@ impl Node {
             if self.engine.next_deadline() <= now {
                 self.feed(now, Input::Deadline);
             }
+            self.retry_attaching();
             let (signalled, links_changed) = self.wait(more);
             if signalled && let Some(signal) = self.signal() {
                 return End::Signal(signal);
@@ -150,8 +153,8 @@ impl Node {
     /// Waits for something to do, or only looks if there is `more` already. Tells whether a signal came and whether an
     /// interface changed.
     fn wait(&self, more: bool) -> (bool, bool) {
-        let timeout_ms =
-            if more { 0 } else { poll_timeout_ms(self.clock.now(), self.engine.next_deadline()) };
+        let deadline = self.engine.next_deadline().min(self.retry_at.unwrap_or(Instant::NEVER));
+        let timeout_ms = if more { 0 } else { poll_timeout_ms(self.clock.now(), deadline) };
         let mut fds = [
             PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.monitor.as_fd(), PollFlags::POLLIN),

@@ -4,14 +4,14 @@
 use crate::clock::{self, Clock};
 use crate::control_socket::{Acceptor, QUESTIONS_MAX, Service};
 use crate::instance::Instance;
-use crate::link_watch::{self, Link, Monitor};
+use crate::netlink::{self, Links, MESH_ALIAS, Monitor, Setter, check_hard_interface};
 use crate::node::{
     End, MeshInterface, Node, Ports, Probes, WorkerLine, derived_mac, locally_administered,
 };
-use crate::settings::Config;
+use crate::settings::{Config, InterfaceConfig};
 use crate::wake::Wake;
 use crate::worker::{self, Command, Worker};
-use crate::{entropy, log, rights, suitable};
+use crate::{entropy, log, rights};
 use crossbeam_channel::{bounded, unbounded};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -56,7 +56,7 @@ pub fn run(config: Config) -> Result<(), Failure> {
     }));
     let signals = block_signals().map_err(Failure::NotStarted)?;
     rights::check().map_err(Failure::NotStarted)?;
-    let links = link_watch::list().map_err(|error| {
+    let links = netlink::list().map_err(|error| {
         Failure::NotStarted(format!("cannot list the network interfaces: {error}"))
     })?;
     check_links(&config, &links).map_err(Failure::NotStarted)?;
@@ -67,15 +67,7 @@ pub fn run(config: Config) -> Result<(), Failure> {
     let acceptor = Acceptor::start(listener, service)
         .map_err(|error| Failure::NotStarted(format!("cannot start a thread: {error}")))?;
 
-    let end = match node.look_at_all_links() {
-        Ok(Some(end)) => end,
-        Ok(None) => node.run(),
-        Err(error) => {
-            return Err(Failure::NotStarted(format!(
-                "cannot list the network interfaces: {error}"
-            )));
-        }
-    };
+    let end = node.attach_all().map(|()| node.run());
 
     // In this order: nobody asks any more, nobody forwards any more, and only then the mesh interface goes.
     drop(acceptor);
@@ -86,13 +78,14 @@ pub fn run(config: Config) -> Result<(), Failure> {
     drop(bound);
     drop(instance);
     let result = match end {
-        End::Signal(signal) => {
+        Ok(End::Signal(signal)) => {
             info!(signal, "stops");
             Ok(())
         }
-        End::MeshInterfaceGone => Err(Failure::Ended(format!(
+        Ok(End::MeshInterfaceGone) => Err(Failure::Ended(format!(
             "{mesh} was deleted by somebody else: start noctule again to have it back"
         ))),
+        Err(sentence) => Err(Failure::NotStarted(sentence)),
     };
     drop(log);
     result
@@ -107,7 +100,7 @@ struct Started {
 }
 
 /// Makes the mesh interface and the worker.
-fn start(config: Config, signals: SignalFd, links: &[Link]) -> Result<Started, String> {
+fn start(config: Config, signals: SignalFd, links: &Links) -> Result<Started, String> {
     let cannot = |what: &str| {
         let what = what.to_owned();
         move |error: std::io::Error| format!("cannot {what}: {error}")
@@ -172,6 +165,7 @@ fn start(config: Config, signals: SignalFd, links: &[Link]) -> Result<Started, S
         signals,
         monitor,
         tap_gone,
+        retry_at: None,
         table_full_logged: None,
     };
     node.tell_mesh_interface();
@@ -192,28 +186,37 @@ fn block_signals() -> Result<SignalFd, String> {
 }
 
 /// Everything about interfaces that can be known before anything is made.
-fn check_links(config: &Config, links: &[Link]) -> Result<(), String> {
-    if links.iter().any(|link| link.name == config.mesh) {
-        let mesh = &config.mesh;
+fn check_links(config: &Config, links: &Links) -> Result<(), String> {
+    let ours = |name: &str| {
+        links.named(name).is_some_and(|link| link.alias.as_deref() == Some(MESH_ALIAS))
+    };
+    let mesh = &config.mesh;
+    if ours(mesh) {
+        return Err(format!(
+            "{mesh} is the mesh interface of another noctule: stop that, or choose another name with --mesh"
+        ));
+    }
+    if links.named(mesh).is_some() {
         return Err(format!(
             "{mesh} exists already: stop the program that made it, delete it with \"ip link del {mesh}\", or choose another name with --mesh"
         ));
     }
-    for interface in &config.interfaces {
-        let exists = links.iter().any(|link| link.name == interface.name);
-        if exists || !config.wait {
-            suitable::find(links, &interface.name)?;
+    for InterfaceConfig { name, .. } in &config.interfaces {
+        if ours(name) {
+            return Err(format!(
+                "{name} is the mesh interface of another noctule and cannot carry a mesh: name an Ethernet or Wi-Fi interface"
+            ));
+        }
+        if links.named(name).is_some() || !config.wait {
+            check_hard_interface(links, name, &[mesh]).map_err(|error| error.to_string())?;
         }
     }
     Ok(())
 }
 
 /// Makes the mesh interface: its address is the operator's, or one made from the first hard interface's.
-fn make_mesh_interface(config: &Config, links: &[Link]) -> Result<MeshInterface, String> {
-    let hard = config
-        .interfaces
-        .iter()
-        .find_map(|interface| links.iter().find(|link| link.name == interface.name)?.mac);
+fn make_mesh_interface(config: &Config, links: &Links) -> Result<MeshInterface, String> {
+    let hard = config.interfaces.iter().find_map(|interface| links.named(&interface.name)?.mac);
     let mac: Mac = match (config.mesh_mac, hard) {
         (Some(mac), _) => mac,
         (None, Some(hard)) => derived_mac(hard, &config.mesh),
@@ -230,6 +233,13 @@ fn make_mesh_interface(config: &Config, links: &[Link]) -> Result<MeshInterface,
     };
     tap.set_mac(mac).map_err(cannot("set the address"))?;
     tap.set_mtu(mtu).map_err(cannot("set the MTU"))?;
+    // So that a second node does not take it for an Ethernet interface.
+    Setter::open()
+        .map_err(|error| error.to_string())
+        .and_then(|mut setter| {
+            setter.set_alias(tap.ifindex(), MESH_ALIAS).map_err(|error| error.to_string())
+        })
+        .map_err(|error| format!("cannot mark {shown} as a mesh interface: {error}"))?;
     tap.set_up(true).map_err(cannot("set the state"))?;
     Ok(MeshInterface {
         tap: Arc::new(tap),

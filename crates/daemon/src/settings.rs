@@ -281,8 +281,8 @@ impl Written {
                 fragmentation: fragmentation.unwrap_or(engine.fragmentation),
                 limits: engine.limits,
             },
-            rx_frames: in_range("rx_frames", rx_frames.unwrap_or(256), 16, 16_384, "frames")?,
-            tx_frames: in_range("tx_frames", tx_frames.unwrap_or(128), 16, 16_384, "frames")?,
+            rx_frames: in_range("rx_frames", rx_frames.unwrap_or(512), 16, 16_384, "frames")?,
+            tx_frames: in_range("tx_frames", tx_frames.unwrap_or(256), 16, 16_384, "frames")?,
             interfaces: hard,
             mesh,
         })

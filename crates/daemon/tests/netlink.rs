@@ -47,6 +47,15 @@ fn until_changed(
     })
 }
 
+/// Makes a macvlan on `lower`, if this kernel can.
+fn has_macvlan(name: &str, lower: &str) -> bool {
+    let made = link::add_on(name, "macvlan", lower);
+    if let Err(error) = &made {
+        println!("SKIPPED in part: this kernel has no macvlan ({error})");
+    }
+    made.is_ok()
+}
+
 #[test]
 fn the_list_is_what_pnet_sees_too() {
     isolated("the_list_is_what_pnet_sees_too", || {
@@ -55,7 +64,7 @@ fn the_list_is_what_pnet_sees_too() {
         link::set_mtu("va", 9000);
         link::add("br0", "bridge").unwrap();
         link::set_master("vb", Some("br0"));
-        link::add_on("mv0", "macvlan", "va").unwrap();
+        let macvlan = has_macvlan("mv0", "va");
         let links = list().unwrap();
         let mut seen: Vec<_> = pnet::datalink::interfaces()
             .into_iter()
@@ -65,10 +74,9 @@ fn the_list_is_what_pnet_sees_too() {
         let listed: Vec<_> =
             links.iter().map(|link| (link.index, link.name.clone(), link.mac)).collect();
         assert_eq!(listed, seen);
-        assert_eq!(listed.len(), 5);
+        assert_eq!(listed.len(), if macvlan { 5 } else { 4 });
 
-        let [va, vb, br0, mv0, lo] =
-            ["va", "vb", "br0", "mv0", "lo"].map(|name| links.named(name).unwrap());
+        let [va, vb, br0, lo] = ["va", "vb", "br0", "lo"].map(|name| links.named(name).unwrap());
         assert_eq!(va.mac, Some(Mac([2, 0, 0, 0, 0, 0xa])));
         assert_eq!((va.mtu, vb.mtu), (9000, 1500));
         assert_eq!(va.kind.as_deref(), Some("veth"));
@@ -78,8 +86,13 @@ fn the_list_is_what_pnet_sees_too() {
         assert!(lo.is_loopback() && !lo.is_ethernet());
         assert!(!br0.is_up() && !br0.is_running());
         assert_eq!((vb.master, va.master), (Some(br0.index), None));
-        assert_eq!((mv0.parent, va.parent, vb.parent), (Some(va.index), None, None));
-        assert_eq!(links.stack(mv0).map(|link| &*link.name).collect::<Vec<_>>(), ["mv0", "va"]);
+        assert_eq!((va.parent, vb.parent), (None, None));
+        if macvlan {
+            let mv0 = links.named("mv0").unwrap();
+            assert_eq!(mv0.parent, Some(va.index));
+            let names: Vec<_> = links.stack(mv0).map(|link| &*link.name).collect();
+            assert_eq!(names, ["mv0", "va"]);
+        }
         assert!(links.iter().all(|link| !links.is_wireless(link)), "no radio here");
     });
 }
@@ -248,12 +261,13 @@ fn fwd_01_mgmt_09_unsuitable_interfaces_are_refused() {
         // Only where this test may make a mesh interface.
         let taps = (Tap::open("bat0"), Tap::open("bat1"));
         if taps.0.is_ok() && taps.1.is_ok() {
-            link::add_on("mv0", "macvlan", "bat0").unwrap();
+            if has_macvlan("mv0", "bat0") {
+                expected.push(("mv0", Some("mv0: it lies on the mesh interface bat0")));
+            }
             link::add("br1", "bridge").unwrap();
             link::set_master("bat1", Some("br1"));
             expected.extend([
                 ("bat0", Some("bat0: a mesh interface cannot carry a mesh")),
-                ("mv0", Some("mv0: it lies on the mesh interface bat0")),
                 ("br1", Some("br1: it lies on the mesh interface bat1")),
             ]);
         } else {

@@ -73,28 +73,44 @@ pub(super) fn write(pages: &[Page], proofs: &Proofs, left_out: &LeftOut) -> Stri
 fn section(text: &mut String, page: &Page, proofs: &Proofs, left_out: &LeftOut) {
     *text += &format!("\n## {}\n", page.name);
     let mut proven = String::new();
-    let mut reasons: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let mut reasons: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     let mut open = Vec::new();
-    for rule in &page.rules {
+    for (place, rule) in page.rules.iter().enumerate() {
         let found: Vec<_> = proofs.of(&rule.key()).collect();
         if !found.is_empty() {
             row(&mut proven, rule, &found);
         } else if let Some(why) = left_out.why(rule) {
-            reasons.entry(why).or_default().push(rule.to_string());
+            reasons.entry(why).or_default().push(place);
         } else {
-            open.push(rule.to_string());
+            open.push(place);
         }
     }
     if !proven.is_empty() {
         *text += "\n| rule | tier | tests |\n| --- | --- | --- |\n";
         *text += &proven;
     }
-    for (why, rules) in reasons {
-        *text += &format!("\nLeft out, {why}: {}.\n", rules.join(", "));
+    for (why, places) in reasons {
+        *text += &format!("\nLeft out, because {why}: {}.\n", listed(&page.rules, &places));
     }
     if !open.is_empty() {
-        *text += &format!("\nOpen: {}.\n", open.join(", "));
+        *text += &format!("\nOpen: {}.\n", listed(&page.rules, &open));
     }
+}
+
+/// Rules of a page in the order of their numbers; three and more become a range if the page has no
+/// other between them.
+fn listed(rules: &[Rule], places: &[usize]) -> String {
+    let mut order: Vec<_> = (0..rules.len()).collect();
+    order.sort_by_key(|place| rules[*place].key());
+    let chosen: Vec<_> = order.iter().enumerate().filter(|(_, at)| places.contains(at)).collect();
+    let follows = |(a, at): &(usize, &usize), (b, bt): &(usize, &usize)| {
+        *b == a + 1 && rules[**at].family == rules[**bt].family
+    };
+    let runs = chosen.chunk_by(follows).flat_map(|run| match run {
+        [(_, first), _, .., (_, last)] => vec![format!("{} to {}", rules[**first], rules[**last])],
+        short => short.iter().map(|(_, place)| rules[**place].to_string()).collect(),
+    });
+    runs.collect::<Vec<_>>().join(", ")
 }
 
 /// The row of a proven rule: its tests by file, its tiers in the order of the tests.
@@ -115,4 +131,18 @@ fn row(text: &mut String, rule: &Rule, proofs: &[&Proof]) {
         files.iter().map(|(file, names)| format!("{file}: {}", names.join(", "))).collect();
     writeln!(text, "| {rule} | {} | {} |", tiers.join(", "), tests.join("; "))
         .expect("writing to a string cannot fail");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbours_become_a_range() {
+        let names = ["AB-1", "AB-2", "AB-3", "AB-5", "AB-4", "CD-6", "CD-7", "CD-7b", "CD-8"];
+        let rules: Vec<_> = names.iter().filter_map(|name| Rule::parse(name)).collect();
+        let all: Vec<_> = (0..rules.len()).collect();
+        assert_eq!(listed(&rules, &all), "AB-1 to AB-5, CD-6 to CD-8");
+        assert_eq!(listed(&rules, &[0, 1, 3, 5, 6, 8]), "AB-1, AB-2, AB-5, CD-6, CD-7, CD-8");
+    }
 }

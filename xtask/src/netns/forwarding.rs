@@ -1,17 +1,30 @@
-//! Traffic, and what happens to it when links and nodes come and go.
+//! Traffic, and what happens to it when nodes come and go.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
 use super::{LIMIT, QUICK, chain, nodes};
-use crate::lab::{End, FrameSocket, Set, wait_for};
+use crate::lab::wait_for;
 
 const PATIENCE: Duration = Duration::from_secs(1);
+/// OGM intervals until the first ping between two new neighbours passes, at most.
+const INTERVALS_MAX: u64 = 10;
+/// Shorter than the 30 s for which a jump of sequence numbers silences a node that comes back with wrong ones.
+const BEFORE_PROTECTION_ENDS: Duration = Duration::from_secs(20);
 
 pub(super) fn two_neighbours_ping_each_other() -> Result<()> {
-    let (_lab, nodes) = chain(&["anna", "ben"])?;
-    nodes[0].wait_for_ping(nodes[1].address(), LIMIT)?;
+    let (lab, mut nodes) = nodes(&["anna", "ben"])?;
+    let [anna, ben] = nodes.get_disjoint_mut([0, 1])?;
+    anna.link(ben, &lab, 1500)?;
+    anna.start(&[])?;
+    ben.start(&[])?;
+    let took = anna.wait_for_ping(ben.address(), LIMIT)?;
+    // Counted in messages, not in seconds, so that a slow machine is no defect: each interval brings an OGM of ben's and
+    // our own back.
+    let heard = anna.counter("mgmt_rx")?;
+    println!("        {:.1} s with an OGM each second, {heard} OGM frames", took.as_secs_f64());
+    ensure!(heard <= 2 * INTERVALS_MAX, "{heard} OGM frames were heard until a ping passed");
     let [row] = &nodes[0].table("originators")?[..] else {
         anyhow::bail!("one originator expected");
     };
@@ -19,22 +32,6 @@ pub(super) fn two_neighbours_ping_each_other() -> Result<()> {
     ensure!(row["hard_ifname"] == "e1", "{row}");
     let neighbours = nodes[1].table("neighbors")?;
     ensure!(neighbours.len() == 1 && neighbours[0]["neigh_address"] == *nodes[0].originator());
-    nodes[0].ask(&["ping", "-c", "2", &nodes[1].originator()])?;
-    let lost = nodes[0].output(&["ping", "-c", "1", "02:00:00:00:00:77"])?;
-    ensure!(lost.status.code() == Some(2), "ICMP-25: {:?} without an answer", lost.status);
-    Ok(())
-}
-
-pub(super) fn fwd_114_packets_of_every_size_cross_two_hops() -> Result<()> {
-    let (_lab, nodes) = chain(&["anna", "ben", "cara"])?;
-    nodes[0].wait_for_ping(nodes[2].address(), LIMIT)?;
-    let mut echo = nodes[0].echo(nodes[2].address())?;
-    for payload in (1380..=1472).step_by(2) {
-        echo.ping(payload, PATIENCE)?.with_context(|| format!("{payload} bytes got lost"))?;
-    }
-    ensure!(nodes[0].counter("frag_tx")? > 0, "nothing was cut");
-    ensure!(nodes[1].counter("frag_fwd")? > 0, "the relay passed no fragment on");
-    ensure!(nodes[2].counter("frag_rx")? > 0, "nothing was joined");
     Ok(())
 }
 
@@ -71,101 +68,28 @@ pub(super) fn a_silent_relay_is_replaced() -> Result<()> {
     Ok(())
 }
 
-pub(super) fn a_primary_interface_that_goes_down_does_not_silence_the_node() -> Result<()> {
-    let (lab, mut nodes) = nodes(&["anna", "ben"])?;
-    {
-        let [one, other] = nodes.get_disjoint_mut([0, 1])?;
-        one.link(other, &lab, 1500)?;
-        one.link(other, &lab, 1500)?;
-    }
-    for node in &mut nodes {
-        node.start(&QUICK)?;
-    }
-    let target = nodes[1].address();
-    nodes[0].wait_for_ping(target, LIMIT)?;
-    nodes[0].namespace.set_link("e1", &[Set::Down])?;
-    nodes[0].wait_for_ping(target, LIMIT)?;
-    let rows = nodes[1].table("originators")?;
-    let primary = nodes[0].originator();
-    ensure!(
-        rows.iter().any(|row| row["orig_address"] == *primary && row["hard_ifname"] == "e2"),
-        "ben does not see anna's originator address by the second link: {rows:?}"
-    );
-    nodes[0].namespace.set_link("e1", &[Set::Up])?;
-    wait_for(LIMIT, "the first link is used again", || {
-        let rows = nodes[0].table("neighbors")?;
-        ensure!(rows.iter().any(|row| row["hard_ifname"] == "e1"), "{rows:?}");
-        Ok(())
-    })
-}
-
-pub(super) fn a_vanished_interface_is_used_again_when_it_is_back() -> Result<()> {
-    let (lab, nodes) = chain(&["anna", "ben"])?;
-    let target = nodes[1].address();
-    nodes[0].wait_for_ping(target, LIMIT)?;
-    nodes[0].namespace.delete_link("e1")?;
-    wait_for(LIMIT, "the node notices", || {
-        let text = nodes[0].ask(&["interfaces"])?;
-        ensure!(!text.contains("e1: active"), "{text}");
-        Ok(())
-    })?;
-    let here = End { name: "e1", mac: nodes[0].mac(9) };
-    let there = End { name: "e1", mac: nodes[1].mac(9) };
-    lab.veth(&nodes[0].namespace, &here, &nodes[1].namespace, &there, 1400)?;
-    nodes[0].wait_for_ping(target, LIMIT)?;
-    Ok(())
-}
-
-pub(super) fn a_killed_node_is_back_soon() -> Result<()> {
+pub(super) fn a_restarted_node_is_back_soon() -> Result<()> {
     let (_lab, mut nodes) = chain(&["anna", "ben", "cara"])?;
     let target = nodes[2].address();
     nodes[0].wait_for_ping(target, LIMIT)?;
-    nodes[2].kill()?;
-    // The kernel takes the TAP away with its last descriptor.
-    wait_for(LIMIT, "the dead node's bat0 is gone", || {
-        ensure!(nodes[2].namespace.find_link("bat0")?.is_none(), "still there");
-        Ok(())
-    })?;
-    nodes[2].start(&QUICK)?;
-    nodes[0].wait_for_ping(target, LIMIT)?;
-    Ok(())
-}
-
-pub(super) fn rubbish_on_a_link_changes_nothing() -> Result<()> {
-    let (_lab, mut nodes) = chain(&["anna", "ben", "cara"])?;
-    let target = nodes[2].address();
-    nodes[0].wait_for_ping(target, LIMIT)?;
-    let before = nodes[1].daemon()?.resident_bytes()?;
-    let socket = FrameSocket::open(&nodes[0].namespace, "e1")?;
-    let mut state = 0x2545_f491_4f6c_dd1d_u64;
-    let mut random = move || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state
-    };
-    for round in 0..10_000u32 {
-        let mut frame = if round % 2 == 0 { vec![0xff; 6] } else { nodes[1].mac(1).to_vec() };
-        frame.extend([2, 0xee, 0, 0, 0, 1, 0x43, 0x05]);
-        let length = (random() % 200) as usize;
-        frame.extend((0..length).map(|_| random() as u8));
-        if let [packet_type, version, ..] = &mut frame[14..]
-            && random() % 2 == 0
-        {
-            *packet_type = [0, 1, 5, 0x40, 0x41, 0x42, 0x43, 0x44][(random() % 8) as usize];
-            *version = 15;
+    for kill in [true, false, true] {
+        if kill {
+            nodes[2].kill()?;
+            // The kernel takes the TAP away with its last descriptor.
+            wait_for(LIMIT, "the dead node's bat0 is gone", || {
+                ensure!(nodes[2].namespace.find_link("bat0")?.is_none(), "still there");
+                Ok(())
+            })?;
+        } else {
+            nodes[2].stop()?;
         }
-        // A full queue of this sender is no fault of the receiver.
-        let _ = socket.send(&frame);
+        nodes[2].start(&QUICK)?;
+        let took = nodes[0].wait_for_ping(target, BEFORE_PROTECTION_ENDS)?;
+        println!(
+            "        back {:.1} s after {}",
+            took.as_secs_f64(),
+            if kill { "SIGKILL" } else { "SIGTERM" }
+        );
     }
-    nodes[0].wait_for_ping(target, LIMIT)?;
-    let start = Instant::now();
-    let after = nodes[1].daemon()?.resident_bytes()?;
-    ensure!(
-        after < 16 << 20,
-        "{after} bytes resident, {before} before, after {:?}",
-        start.elapsed()
-    );
-    ensure!(nodes[1].counter("drop_version")? > 0, "nothing was counted");
     Ok(())
 }

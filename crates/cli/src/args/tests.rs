@@ -45,6 +45,7 @@ fn mgmt_17_icmp_25_bad_use_gets_one_sentence() {
     #[rustfmt::skip]
     let rows = [
         ("", 2, "no command is given: see noctule --help"),
+        ("--mesh bat1", 2, "no command is given: see noctule --help"),
         ("originatorz", 2, "unrecognized subcommand 'originatorz': did you mean 'originators'?"),
         ("o --jsn", 2, "unexpected argument '--jsn' found: did you mean '--json'?"),
         ("o -t soon", 2, "invalid value 'soon' for '-t <SECONDS>': must be a number of seconds above 0: see noctule --help"),

@@ -48,10 +48,10 @@ pub(crate) struct Args {
     /// A hard interface that does not exist is an error [default]
     #[arg(long, overrides_with = "wait")]
     no_wait: bool,
-    /// Frames in the receive ring of each hard interface, 16 to 16384 [default: 256]
+    /// Frames in the receive ring of each hard interface, 16 to 16384 [default: 512]
     #[arg(long, value_name = "FRAMES", allow_negative_numbers = true)]
     rx_frames: Option<i64>,
-    /// Frames that each hard interface can send at once, 16 to 16384 [default: 128]
+    /// Frames that each hard interface can send at once, 16 to 16384 [default: 256]
     #[arg(long, value_name = "FRAMES", allow_negative_numbers = true)]
     tx_frames: Option<i64>,
 }

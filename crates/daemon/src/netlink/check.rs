@@ -89,7 +89,8 @@ pub enum BadInterface {
 }
 
 /// Finds the interface `name` among `links` and checks that it can be a hard interface. `meshes` are the names of mesh
-/// interfaces that are known as such, this node's own first of all; those of the kernel module are recognised.
+/// interfaces that are known as such, this node's own first of all; those of the kernel module and of other nodes like this
+/// one are recognised ([`Link::is_mesh`]).
 ///
 /// # Errors
 /// [`BadInterface`].
@@ -98,9 +99,7 @@ pub fn check_hard_interface<'l>(
     name: &str,
     meshes: &[&str],
 ) -> Result<&'l Link, BadInterface> {
-    let is_mesh = |link: &Link| {
-        link.kind.as_deref() == Some("batadv") || meshes.contains(&link.name.as_str())
-    };
+    let is_mesh = |link: &Link| link.is_mesh() || meshes.contains(&link.name.as_str());
     let Some(link) = links.named(name) else {
         return Err(missing(links, name, &is_mesh));
     };
@@ -171,12 +170,14 @@ fn missing(links: &Links, name: &str, is_mesh: &impl Fn(&Link) -> bool) -> BadIn
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::netlink::MESH_ALIAS;
     use noctule_wire::Mac;
 
     fn ethernet(index: u32, name: &str) -> Link {
         Link {
             index,
             name: name.into(),
+            alias: None,
             kind: None,
             hardware_type: libc::ARPHRD_ETHER,
             flags: (libc::IFF_UP | libc::IFF_RUNNING) as u32,
@@ -219,6 +220,8 @@ mod tests {
             Link { master: Some(18), ..ethernet(19, "eth6") },
             Link { master: Some(99), ..ethernet(20, "eth7") },
             of_kind("tun", ethernet(21, "tap0")),
+            of_kind("tun", Link { alias: Some(MESH_ALIAS.into()), ..ethernet(22, "bat9") }),
+            of_kind("tun", Link { alias: Some("guest 7".into()), ..ethernet(23, "tap1") }),
         ].into_iter().collect();
         #[rustfmt::skip]
         let rows = [
@@ -228,6 +231,8 @@ mod tests {
             ("br0", ""),
             ("eth6", ""),
             ("tap0", ""),
+            ("tap1", ""),
+            ("bat9", "bat9: a mesh interface cannot carry a mesh; name an Ethernet or Wi-Fi interface"),
             ("lo", "lo: the loopback interface reaches nobody; name an Ethernet or Wi-Fi interface"),
             ("bat0", "bat0: a mesh interface cannot carry a mesh; name an Ethernet or Wi-Fi interface"),
             ("bat1", "bat1: a mesh interface cannot carry a mesh; name an Ethernet or Wi-Fi interface"),
@@ -242,7 +247,7 @@ mod tests {
             ("eth4", "eth4: br0 takes its frames; name br0, or take it out with `ip link set dev eth4 nomaster`"),
             ("eth5", "eth5: it belongs to the kernel's mesh interface bat1; take it out with `ip link set dev eth5 nomaster`"),
             ("eth7", "eth7: interface 99 takes its frames; name interface 99, or take it out with `ip link set dev eth7 nomaster`"),
-            ("wlan0", "wlan0: no such interface (have: eth0, bat1.7, mv0, eth1, eth2, eth3, eth0.7, br0, eth4, eth5, br1, br1.5, red, eth6, eth7, tap0)"),
+            ("wlan0", "wlan0: no such interface (have: eth0, bat1.7, mv0, eth1, eth2, eth3, eth0.7, br0, eth4, eth5, br1, br1.5, red, eth6, eth7, tap0, tap1)"),
         ];
         for (name, sentence) in rows {
             let outcome = check_hard_interface(&links, name, &["bat0"]);

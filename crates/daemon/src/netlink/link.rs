@@ -10,6 +10,9 @@ const IFLA_WIRELESS: u16 = libc::IFLA_WIRELESS;
 /// How deep devices can be stacked on each other in Linux.
 const STACK_MAX: usize = 8;
 
+/// Alias of the mesh interfaces that this program makes, by which a second node knows them.
+pub const MESH_ALIAS: &str = "noctule mesh interface";
+
 /// A network interface.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Link {
@@ -17,6 +20,8 @@ pub struct Link {
     pub index: u32,
     /// Name, which may change.
     pub name: String,
+    /// What somebody has written on it (`ip link set ... alias`); mesh interfaces of this program say [`MESH_ALIAS`].
+    pub alias: Option<String>,
     /// Kind of a virtual device: `veth`, `bridge`, `vlan`, `batadv`, `tun`, …; `None` for most hardware.
     pub kind: Option<String>,
     /// `ARPHRD_*`.
@@ -44,6 +49,17 @@ impl Link {
         self.has(libc::IFF_UP) && self.has(libc::IFF_RUNNING)
     }
 
+    /// Whether it is switched on and has a carrier. Unlike [`Self::is_running`] this is true at once, without the second
+    /// that the kernel may take to think it over.
+    pub fn has_carrier(&self) -> bool {
+        self.has(libc::IFF_UP) && self.has(libc::IFF_LOWER_UP)
+    }
+
+    /// Whether it is a mesh interface: the kernel module's, or one that a node like this one has made.
+    pub fn is_mesh(&self) -> bool {
+        self.kind.as_deref() == Some("batadv") || self.alias.as_deref() == Some(MESH_ALIAS)
+    }
+
     /// Whether it is a loopback interface.
     pub fn is_loopback(&self) -> bool {
         self.has(libc::IFF_LOOPBACK)
@@ -69,6 +85,7 @@ impl Link {
         let mut link = Self {
             index: header.index,
             name: String::new(),
+            alias: None,
             kind: None,
             hardware_type: header.hardware_type,
             flags: header.flags,
@@ -81,6 +98,7 @@ impl Link {
             match kind {
                 IFLA_WIRELESS => return None,
                 libc::IFLA_IFNAME => name = Some(value_text(value)),
+                libc::IFLA_IFALIAS => link.alias = Some(value_text(value)),
                 libc::IFLA_MTU => mtu = value_32(value),
                 libc::IFLA_ADDRESS if value.len() == 6 => link.mac = Mac::from_prefix(value),
                 libc::IFLA_MASTER => link.master = value_32(value).filter(|index| *index != 0),
@@ -211,6 +229,7 @@ mod tests {
         let link = |index, parent| Link {
             index,
             name: format!("v{index}"),
+            alias: None,
             kind: Some("vlan".into()),
             hardware_type: libc::ARPHRD_ETHER,
             flags: 0,

@@ -77,6 +77,14 @@ impl Setter {
         self.set("set the bridge", index, 0, 0, Some((libc::IFLA_MASTER, &value)))
     }
 
+    /// Writes something on it that people and programs can read, up to 255 bytes.
+    ///
+    /// # Errors
+    /// [`SetError`].
+    pub fn set_alias(&mut self, index: u32, alias: &str) -> Result<(), SetError> {
+        self.set("set the alias", index, 0, 0, Some((libc::IFLA_IFALIAS, alias.as_bytes())))
+    }
+
     fn set(
         &mut self,
         what: &'static str,

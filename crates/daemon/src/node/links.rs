@@ -2,10 +2,10 @@
 //! (FWD-01 to FWD-10).
 
 use super::{End, Node};
-use crate::link_watch::{self, Link, LinkEvent};
+use crate::netlink::{BadInterface, Link, LinkEvent, check_hard_interface};
 use crate::settings::InterfaceConfig;
-use crate::suitable::unsuitable;
 use crate::{clock, worker::Command};
+use core::time::Duration;
 use noctule_control::Input;
 use noctule_dataplane::packet::{self, ControlSender, OpenError, PacketSettings};
 use noctule_fib::Iface;
@@ -23,8 +23,13 @@ pub(crate) struct Port {
     /// While it exists and takes part.
     pub(crate) attached: Option<Attached>,
     /// Why it was refused when it was last looked at: said once.
-    refused: Option<String>,
+    refused: Option<BadInterface>,
 }
+
+/// What the mesh adds to a frame of the mesh interface at most, bytes (FWD-19).
+const ENCAPSULATION: u32 = 32;
+/// How long after a data path could not be opened the next attempt is made: memory may be free again by then.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// A hard interface that takes part.
 #[derive(Debug)]
@@ -45,7 +50,7 @@ impl Attached {
             mac: self.link.mac.unwrap_or_default(),
             mtu: self.link.mtu,
             wifi: self.wifi,
-            up: self.link.is_running(),
+            up: self.link.has_carrier(),
         }
     }
 }
@@ -93,32 +98,37 @@ impl Ports {
 }
 
 impl Node {
-    /// Looks at all interfaces: at the start, and when the kernel lost count of what it told.
+    /// Attaches the interfaces that exist, at the start.
     ///
     /// # Errors
-    /// The list cannot be read.
-    pub(crate) fn look_at_all_links(&mut self) -> std::io::Result<Option<End>> {
-        let links = link_watch::list()?;
-        if !links.iter().any(|link| link.index == self.mesh.ifindex()) {
-            return Ok(Some(End::MeshInterfaceGone));
+    /// One of them cannot be used: one sentence.
+    pub(crate) fn attach_all(&mut self) -> Result<(), String> {
+        for iface in Iface::all() {
+            let Some(port) = self.ports.get(iface) else { break };
+            // In the order of the configuration: the first that is up becomes the primary interface (FWD-06).
+            if let Some(link) = self.monitor.links().named(&port.config.name).cloned() {
+                let name = link.name.clone();
+                self.attach(iface, link).map_err(|problem| format!("{name}: {problem}"))?;
+            }
         }
-        let gone: Vec<u32> = self
-            .ports
-            .iter()
-            .filter_map(|port| Some(port.attached.as_ref()?.link.index))
-            .filter(|index| !links.iter().any(|link| link.index == *index))
-            .collect();
-        for index in gone {
-            self.link_gone(index);
+        self.adjust_mesh_mtu();
+        Ok(())
+    }
+
+    /// Tries again what did not work, if it is time.
+    pub(super) fn retry_attaching(&mut self) {
+        if self.retry_at.is_some_and(|at| at <= self.clock.now()) {
+            self.retry_at = None;
+            let waiting: Vec<Link> = self
+                .ports
+                .iter()
+                .filter(|port| port.attached.is_none())
+                .filter_map(|port| self.monitor.links().named(&port.config.name).cloned())
+                .collect();
+            for link in waiting {
+                self.link_present(link);
+            }
         }
-        // In the order of the configuration: the first that is up becomes the primary interface (FWD-06).
-        let in_order = |link: &Link| self.ports.of(link).map_or(usize::MAX, Iface::index);
-        let mut links = links;
-        links.sort_by_key(in_order);
-        for link in links {
-            self.link_present(link);
-        }
-        Ok(None)
     }
 
     pub(super) fn take_link_events(&mut self) -> Option<End> {
@@ -131,16 +141,11 @@ impl Node {
         };
         for event in events {
             match event {
-                LinkEvent::Present(link) => self.link_present(link),
-                LinkEvent::Gone { index } if index == self.mesh.ifindex() => {
+                LinkEvent::Changed(link) => self.link_present(link),
+                LinkEvent::Gone { index, .. } if index == self.mesh.ifindex() => {
                     return Some(End::MeshInterfaceGone);
                 }
-                LinkEvent::Gone { index } => self.link_gone(index),
-                LinkEvent::Overrun => match self.look_at_all_links() {
-                    Ok(Some(end)) => return Some(end),
-                    Ok(None) => {}
-                    Err(problem) => error!(%problem, "cannot list the interfaces"),
-                },
+                LinkEvent::Gone { index, .. } => self.link_gone(index),
             }
         }
         None
@@ -158,34 +163,46 @@ impl Node {
                 // The old one went without a word, and this one has its name.
                 let index = attached.link.index;
                 self.link_gone(index);
-                self.attach(iface, link);
+                self.attach_or_retry(iface, link);
             }
-            None => self.attach(iface, link),
+            None => self.attach_or_retry(iface, link),
         }
         self.adjust_mesh_mtu();
     }
 
-    fn attach(&mut self, iface: Iface, link: Link) {
+    fn attach_or_retry(&mut self, iface: Iface, link: Link) {
+        let name = link.name.clone();
+        if let Err(problem) = self.attach(iface, link) {
+            error!(interface = %name, %problem, "cannot use the interface: trying again in some seconds");
+            self.retry_at = Some(self.clock.now() + RETRY_AFTER);
+        }
+    }
+
+    /// Why an interface cannot carry the mesh, if so.
+    fn refusal(&self, link: &Link) -> Option<BadInterface> {
+        check_hard_interface(self.monitor.links(), &link.name, &[&self.mesh.name]).err()
+    }
+
+    fn attach(&mut self, iface: Iface, link: Link) -> Result<(), OpenError> {
         let settings = self.packet_settings();
-        let Some(port) = self.ports.get_mut(iface) else { return };
-        if let Some(problem) = unsuitable(&link) {
+        let refusal = self.refusal(&link);
+        let wifi = self.monitor.links().is_wireless(&link);
+        let Some(port) = self.ports.get_mut(iface) else { return Ok(()) };
+        if let Some(problem) = refusal {
             if port.refused.as_ref() != Some(&problem) {
                 warn!("{problem}");
                 port.refused = Some(problem);
             }
-            return;
+            return Ok(());
         }
         let opened = ControlSender::open(link.index)
             .and_then(|sender| Ok((sender, packet::open(link.index, link.mtu, &settings)?)));
         let (sender, path) = match opened {
-            Ok(opened) => opened,
             // It has gone already; what comes next, the kernel tells.
-            Err(OpenError::NoSuchInterface(_)) => return,
-            Err(problem) => {
-                return error!(interface = %link.name, %problem, "cannot use the interface");
-            }
+            Err(OpenError::NoSuchInterface(_)) => return Ok(()),
+            opened => opened?,
         };
-        let attached = Attached { wifi: link.is_wifi(), mtu_max: path.0.mtu_max(), sender, link };
+        let attached = Attached { wifi, mtu_max: path.0.mtu_max(), sender, link };
         let engine_link = attached.engine_link();
         info!(interface = %attached.link.name, mac = %engine_link.mac, mtu = engine_link.mtu, up = engine_link.up, "interface joins");
         port.attached = Some(attached);
@@ -198,18 +215,21 @@ impl Node {
         };
         self.worker.send(Command::Attach { iface, path: Box::new(path) });
         self.warn_of_twins(iface);
+        self.note_small_mtu(engine_link.mtu);
         let now = self.clock.now();
         self.feed(now, input);
+        Ok(())
     }
 
     fn link_changed(&mut self, iface: Iface, link: Link) {
         let settings = self.packet_settings();
+        let refusal = self.refusal(&link);
         let Some(port) = self.ports.get_mut(iface) else { return };
         let Some(attached) = &mut port.attached else { return };
         if attached.link == link {
             return;
         }
-        if let Some(problem) = unsuitable(&link) {
+        if let Some(problem) = refusal {
             warn!("{problem}");
             port.refused = Some(problem);
             return self.link_gone(link.index);
@@ -261,6 +281,20 @@ impl Node {
             if mac_of(other).is_some() && mac_of(other) == mac_of(port) {
                 warn!(one = %other.config.name, other = %port.config.name, "two interfaces of the mesh have the same address: change one");
             }
+        }
+    }
+
+    /// FWD-19: it is used all the same.
+    fn note_small_mtu(&self, mtu: u32) {
+        let whole = self.mesh.mtu + ENCAPSULATION;
+        if mtu < whole && self.config.engine.fragmentation {
+            info!(mtu, needed = whole, "large frames will leave in fragments by this interface");
+        } else if mtu < whole {
+            warn!(
+                mtu,
+                needed = whole,
+                "large frames will be dropped at this interface: raise its MTU"
+            );
         }
     }
 

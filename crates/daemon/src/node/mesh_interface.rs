@@ -1,7 +1,7 @@
 //! The mesh interface as the engine thread sees it: its address, its MTU, and what somebody else changes about it.
 
 use super::Node;
-use crate::link_watch::Link;
+use crate::netlink::Link;
 use noctule_control::Input;
 use noctule_dataplane::tap::Tap;
 use noctule_wire::Mac;

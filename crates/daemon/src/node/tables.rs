@@ -35,7 +35,7 @@ impl Node {
         let primary = overview
             .primary_iface
             .and_then(|iface| self.ports.get(iface)?.attached.as_ref())
-            .filter(|attached| attached.link.is_running());
+            .filter(|attached| attached.link.has_carrier());
         api::Mesh {
             version: env!("CARGO_PKG_VERSION").into(),
             algo_name: ALGORITHM.into(),
@@ -79,7 +79,7 @@ impl Node {
                 hard_ifindex: attached.map(|attached| attached.link.index),
                 hard_ifname: self.name(port.iface),
                 hard_address: attached.and_then(|attached| attached.link.mac).map(Into::into),
-                active: attached.is_some_and(|attached| attached.link.is_running()),
+                active: attached.is_some_and(|attached| attached.link.has_carrier()),
                 hop_penalty: port.config.engine.hop_penalty,
             }
         };

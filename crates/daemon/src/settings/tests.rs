@@ -45,6 +45,7 @@ fn what_is_not_written_has_the_reference_s_default() {
         (None, None, false, LogLevel::Info)
     );
     assert_eq!(config.interfaces[0].engine.hop_penalty, 0);
+    assert_eq!((config.rx_frames, config.tx_frames), (512, 256));
 }
 
 #[test]
@@ -206,4 +207,13 @@ fn the_list_of_keys_is_that_of_the_type() {
     let all = toml::from_str::<Written>("[[interface]]\nno_such_key = 1\n").unwrap_err();
     let named = all.message().matches('`').count() / 2 - 1;
     assert_eq!(named, INTERFACE_KEYS.len(), "{}", all.message());
+}
+
+#[test]
+fn the_operator_s_page_has_every_setting() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/operations.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    for key in KEYS.iter().chain(INTERFACE_KEYS) {
+        assert!(page.contains(&format!("`{key}")) || page.contains(&format!("[[{key}]]")), "{key}");
+    }
 }

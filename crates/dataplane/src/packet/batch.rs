@@ -1,16 +1,26 @@
-//! The way out by `sendmmsg`: frames are gathered in memory of our own and handed over together.
+//! The way out: frames are gathered in memory of our own and handed over together, by `sendmmsg`.
 
 use super::error::{PushError, Refusal};
 use super::socket::SEND_MANY_MAX;
-use super::transmitter::Kicked;
 use std::io::IoSlice;
 
 /// Each frame starts at a multiple of this: a line of the processor's cache.
 const FRAME_ALIGN: usize = 64;
 
+/// What came of handing over all that waited.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct Handed {
+    /// Frames that the kernel took.
+    pub(super) sent: u32,
+    /// Frames that it refused; they are lost.
+    pub(super) refused: u32,
+    /// Why nothing could be sent at all, if so. Frames that waited are counted in `refused`.
+    pub(super) failed: Option<Refusal>,
+}
+
 /// Frames that wait for the next flush. Every flush empties it, so the same few lines of memory are used again and again.
 #[derive(Debug)]
-pub(super) struct TxBatch {
+pub(super) struct Batch {
     memory: Box<[u8]>,
     slot_len: usize,
     /// The length of each frame that waits.
@@ -18,7 +28,7 @@ pub(super) struct TxBatch {
     frames_max: usize,
 }
 
-impl TxBatch {
+impl Batch {
     /// Room for `frames` frames of up to `frame_len` bytes.
     pub(super) fn new(frames: usize, frame_len: usize) -> Self {
         let slot_len = frame_len.next_multiple_of(FRAME_ALIGN);
@@ -55,8 +65,8 @@ impl TxBatch {
     pub(super) fn flush(
         &mut self,
         mut send: impl FnMut(&[IoSlice<'_>]) -> Result<usize, Refusal>,
-    ) -> Kicked {
-        let mut kicked = Kicked::default();
+    ) -> Handed {
+        let mut handed = Handed::default();
         let (mut one_refused, mut stale_seen) = (false, false);
         let mut next = 0;
         while next < self.lens.len() {
@@ -70,26 +80,26 @@ impl TxBatch {
             match send(&frames[..count]) {
                 Ok(sent) => {
                     next += sent;
-                    kicked.sent += u32::try_from(sent).expect("bounded by the settings");
+                    handed.sent += u32::try_from(sent).expect("bounded by the settings");
                 }
                 // The error may stem from a time before the interface came up again; it is told once.
                 Err(Refusal::Down) if !stale_seen => stale_seen = true,
                 Err(failed @ (Refusal::Down | Refusal::Vanished)) => {
-                    kicked.failed = Some(failed);
+                    handed.failed = Some(failed);
                     break;
                 }
                 // A queue that refuses two in a row is full: the rest of the batch would fare no better.
                 Err(Refusal::Frame) if !one_refused => {
                     one_refused = true;
-                    kicked.refused += 1;
+                    handed.refused += 1;
                     next += 1;
                 }
                 Err(Refusal::Frame | Refusal::Busy) => break,
             }
         }
-        kicked.refused += u32::try_from(self.lens.len() - next).expect("bounded by the settings");
+        handed.refused += u32::try_from(self.lens.len() - next).expect("bounded by the settings");
         self.lens.clear();
-        kicked
+        handed
     }
 }
 
@@ -97,8 +107,8 @@ impl TxBatch {
 mod tests {
     use super::*;
 
-    fn batch_of(count: u8) -> TxBatch {
-        let mut batch = TxBatch::new(usize::from(count), 100);
+    fn batch_of(count: u8) -> Batch {
+        let mut batch = Batch::new(usize::from(count), 100);
         for nth in 0..count {
             batch.push(&[&[nth; 14], &[nth; 6]], 20).unwrap();
         }
@@ -111,14 +121,14 @@ mod tests {
         assert_eq!(batch.push(&[&[0; 14]], 14), Err(PushError::Full));
         assert_eq!(batch.waiting(), 150);
         let mut seen = Vec::new();
-        let kicked = batch.flush(|frames| {
+        let handed = batch.flush(|frames| {
             assert!(frames.len() <= SEND_MANY_MAX);
             // The kernel may take fewer than it was offered.
             let taken = frames.len().min(40);
             seen.extend(frames[..taken].iter().map(|frame| frame.to_vec()));
             Ok(taken)
         });
-        assert_eq!(kicked, Kicked { sent: 150, refused: 0, failed: None });
+        assert_eq!(handed, Handed { sent: 150, refused: 0, failed: None });
         assert_eq!(seen, (0..150).map(|nth| vec![nth; 20]).collect::<Vec<_>>());
         assert_eq!(batch.waiting(), 0);
     }
@@ -128,13 +138,13 @@ mod tests {
         use Refusal::{Busy, Down, Frame, Vanished};
         #[rustfmt::skip]
         let rows: [(&[Result<usize, Refusal>], _, _); 7] = [
-            (&[Ok(3), Err(Frame), Ok(6)], Kicked { sent: 9, refused: 1, failed: None }, "one bad frame"),
-            (&[Ok(3), Err(Frame), Ok(2), Err(Frame)], Kicked { sent: 5, refused: 5, failed: None }, "a full queue"),
-            (&[Ok(3), Err(Busy)], Kicked { sent: 3, refused: 7, failed: None }, "send buffer full"),
-            (&[Err(Down), Ok(10)], Kicked { sent: 10, refused: 0, failed: None }, "an old error"),
-            (&[Err(Down), Err(Down)], Kicked { sent: 0, refused: 10, failed: Some(Down) }, "down"),
-            (&[Ok(1), Err(Vanished)], Kicked { sent: 1, refused: 9, failed: Some(Vanished) }, "gone"),
-            (&[Ok(10)], Kicked { sent: 10, refused: 0, failed: None }, "all well"),
+            (&[Ok(3), Err(Frame), Ok(6)], Handed { sent: 9, refused: 1, failed: None }, "one bad frame"),
+            (&[Ok(3), Err(Frame), Ok(2), Err(Frame)], Handed { sent: 5, refused: 5, failed: None }, "a full queue"),
+            (&[Ok(3), Err(Busy)], Handed { sent: 3, refused: 7, failed: None }, "send buffer full"),
+            (&[Err(Down), Ok(10)], Handed { sent: 10, refused: 0, failed: None }, "an old error"),
+            (&[Err(Down), Err(Down)], Handed { sent: 0, refused: 10, failed: Some(Down) }, "down"),
+            (&[Ok(1), Err(Vanished)], Handed { sent: 1, refused: 9, failed: Some(Vanished) }, "gone"),
+            (&[Ok(10)], Handed { sent: 10, refused: 0, failed: None }, "all well"),
         ];
         for (answers, expected, because) in rows {
             let mut batch = batch_of(10);

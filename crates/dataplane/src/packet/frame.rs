@@ -9,8 +9,6 @@ use std::ops::Range;
 /// (The kernel reserves at least 16 bytes for the link-layer header.)
 pub(super) const RX_DATA_OFFSET: usize =
     (libc::TPACKET2_HDRLEN + 16).next_multiple_of(libc::TPACKET_ALIGNMENT) - ETHERNET_HEADER_LEN;
-/// Where the kernel looks for the first byte of a frame in a transmit slot: behind the slot header.
-pub(super) const TX_DATA_OFFSET: usize = libc::TPACKET2_HDRLEN - size_of::<libc::sockaddr_ll>();
 /// Where the `sockaddr_ll` of a received frame starts in its slot.
 const ADDRESS_OFFSET: usize =
     size_of::<libc::tpacket2_hdr>().next_multiple_of(libc::TPACKET_ALIGNMENT);
@@ -93,7 +91,6 @@ mod tests {
     #[test]
     fn offsets_are_those_of_the_kernel() {
         assert_eq!(RX_DATA_OFFSET, 66);
-        assert_eq!(TX_DATA_OFFSET, 32);
         assert_eq!(PACKET_TYPE_OFFSET, 42);
     }
 

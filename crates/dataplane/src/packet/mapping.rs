@@ -1,4 +1,4 @@
-//! The memory of both rings, mapped into this process for as long as anybody walks them.
+//! The memory of a ring, mapped into this process for as long as anybody walks it.
 #![expect(unsafe_code, reason = "mmap and what lies in it")]
 
 use super::layout::RingLayout;
@@ -18,7 +18,7 @@ pub(super) fn page_len() -> usize {
     usize::try_from(len).ok().filter(|len| len.is_power_of_two()).unwrap_or(65_536)
 }
 
-/// A mapping, undone on drop. The kernel keeps the rings until then, also when the socket was closed before.
+/// A mapping, undone on drop. The kernel keeps the ring until then, also when the socket was closed before.
 #[derive(Debug)]
 struct Mapping {
     base: NonNull<c_void>,
@@ -40,27 +40,15 @@ impl Drop for Mapping {
     }
 }
 
-/// Maps the rings of `socket`: the receive ring first, then the transmit ring if there is one, as the kernel lays them.
-pub(super) fn map(
-    socket: impl AsFd,
-    receive: RingLayout,
-    transmit: Option<RingLayout>,
-) -> Result<(Slots, Option<Slots>), Errno> {
-    let receive_len = receive.byte_len();
-    let len = receive_len + transmit.map_or(0, |layout| layout.byte_len());
-    let len = NonZeroUsize::new(len).ok_or(Errno::EINVAL)?;
+/// Maps the receive ring of `socket`, which has been made with this `layout`.
+pub(super) fn map(socket: impl AsFd, layout: RingLayout) -> Result<Slots, Errno> {
+    let len = NonZeroUsize::new(layout.byte_len()).ok_or(Errno::EINVAL)?;
     let protection = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
     // SAFETY: a new mapping at an address of the kernel's choice: it overlaps nothing that exists.
     let base = unsafe { mmap(None, len, protection, MapFlags::MAP_SHARED, socket, 0) }?;
     let mapping = Arc::new(Mapping { base, len: len.get() });
-    let base = base.cast::<u8>();
-    // SAFETY: page-aligned, mapped readable and writable for `receive_len` bytes and more until `mapping` is dropped,
-    // zeroed by the kernel. The address goes into these two values and nowhere else, and they share no byte. The kernel
-    // was told this very layout (`make_ring`), and keeps to TPACKET_V2.
-    let receive = unsafe { Slots::new(base, receive, mapping.clone()) };
-    let transmit = transmit.map(|layout| {
-        // SAFETY: as above, for the `layout.byte_len()` bytes behind the receive ring: whole blocks, so page-aligned too.
-        unsafe { Slots::new(base.add(receive_len), layout, mapping.clone()) }
-    });
-    Ok((receive, transmit))
+    // SAFETY: page-aligned, mapped readable and writable for `byte_len` bytes until `mapping` is dropped, zeroed by the
+    // kernel. The address goes into this value and nowhere else. The kernel was told this very layout, and keeps to
+    // TPACKET_V2.
+    Ok(unsafe { Slots::new(base.cast(), layout, mapping) })
 }

@@ -1,6 +1,6 @@
-//! Walking the rings: which slot is whose, and what is in it.
+//! The receive ring: which slot is whose, and what is in it.
 //!
-//! A ring is memory that this process and the kernel share, cut into slots. The status word at the start of a slot says
+//! The ring is memory that this process and the kernel share, cut into slots. The status word at the start of a slot says
 //! who owns the rest of it, and only the owner touches it: whoever gives a slot away writes the status last (release),
 //! whoever takes it reads the status first (acquire). Nothing here makes a system call, so the tests play the kernel's
 //! part on ordinary memory and can run under Miri.
@@ -9,10 +9,8 @@
 mod receive;
 #[cfg(test)]
 mod tests;
-mod transmit;
 
 pub(super) use receive::{Lent, RxRing};
-pub(super) use transmit::TxRing;
 
 use super::frame::{PACKET_TYPE_OFFSET, SlotHeader};
 use super::layout::{Cursor, RingLayout};
@@ -21,7 +19,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
-/// The slots of one ring in shared memory.
+/// The slots of a ring in shared memory.
 #[derive(Debug)]
 pub(super) struct Slots {
     base: NonNull<u8>,

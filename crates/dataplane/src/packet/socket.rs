@@ -6,7 +6,7 @@ use super::error::OpenError;
 use super::layout::RingLayout;
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, SockFlag, SockType, getsockopt, send, setsockopt, socket, sockopt,
+    AddressFamily, SockFlag, SockType, getsockopt, setsockopt, socket, sockopt,
 };
 use std::io::IoSlice;
 use std::mem::{size_of, size_of_val};
@@ -16,15 +16,6 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 const BOOKED_PER_FRAME: usize = 1536;
 /// Frames handed over by one `sendmmsg`: enough to make the call's own price small, little enough for the stack.
 pub(super) const SEND_MANY_MAX: usize = 64;
-
-/// Which ring.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Ring {
-    /// `PACKET_RX_RING`.
-    Receive,
-    /// `PACKET_TX_RING`.
-    Transmit,
-}
 
 /// A raw, non-blocking packet socket.
 #[derive(Debug)]
@@ -49,12 +40,11 @@ impl PacketSocket {
         }
     }
 
-    /// Sets what has to be set before the rings are made.
+    /// Sets what has to be set before the ring is made.
     pub(super) fn prepare(&self, qdisc_bypass: bool) -> Result<(), OpenError> {
         let version = libc::tpacket_versions::TPACKET_V2 as libc::c_int;
         self.set(libc::PACKET_VERSION, &version).map_err(OpenError::system("PACKET_VERSION"))?;
         let on: libc::c_int = 1;
-        self.set(libc::PACKET_LOSS, &on).map_err(OpenError::system("PACKET_LOSS"))?;
         match self.set(libc::PACKET_IGNORE_OUTGOING, &on) {
             // Before Linux 4.20: each frame's packet type is looked at anyway.
             Ok(()) | Err(Errno::ENOPROTOOPT) => {}
@@ -67,12 +57,8 @@ impl PacketSocket {
         Ok(())
     }
 
-    /// Makes the kernel allocate a ring.
-    pub(super) fn make_ring(&self, ring: Ring, layout: &RingLayout) -> Result<(), OpenError> {
-        let (name, call) = match ring {
-            Ring::Receive => (libc::PACKET_RX_RING, "PACKET_RX_RING"),
-            Ring::Transmit => (libc::PACKET_TX_RING, "PACKET_TX_RING"),
-        };
+    /// Makes the kernel allocate the receive ring.
+    pub(super) fn make_ring(&self, layout: &RingLayout) -> Result<(), OpenError> {
         let small = |len: usize| libc::c_uint::try_from(len).expect("a ring is below 4 GiB");
         let request = libc::tpacket_req {
             tp_block_size: small(layout.block_len),
@@ -80,9 +66,9 @@ impl PacketSocket {
             tp_frame_size: small(layout.slot_len),
             tp_frame_nr: layout.slots(),
         };
-        self.set(name, &request).map_err(|errno| match errno {
+        self.set(libc::PACKET_RX_RING, &request).map_err(|errno| match errno {
             Errno::ENOMEM => OpenError::NoMemory { bytes: layout.byte_len() },
-            _ => OpenError::system(call)(errno),
+            _ => OpenError::system("PACKET_RX_RING")(errno),
         })
     }
 
@@ -160,11 +146,6 @@ impl PacketSocket {
             )
         };
         Errno::result(outcome).map(|_| statistics.tp_drops)
-    }
-
-    /// Makes the kernel walk the transmit ring.
-    pub(super) fn kick(&self) -> Result<(), Errno> {
-        send(self.fd.as_raw_fd(), &[], MsgFlags::MSG_DONTWAIT).map(drop)
     }
 
     /// Sends whole frames, at most [`SEND_MANY_MAX`] of them, and returns how many went before one was refused. The

@@ -1,11 +1,11 @@
 //! The sending half of an interface's data path.
 
-use super::batch::TxBatch;
+use super::batch::{Batch, Handed};
 use super::error::{LinkError, PushError, Refusal};
-use super::ring::TxRing;
 use super::socket::PacketSocket;
 use super::{ETHERNET_HEADER_LEN, Shared};
 use nix::errno::Errno;
+use std::io::IoSlice;
 use std::sync::Arc;
 
 /// What became of the frames of one [`Transmitter::flush`].
@@ -26,46 +26,23 @@ pub struct TransmitCounters {
     pub refused: u64,
 }
 
-/// What came of handing over all that waited.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(super) struct Kicked {
-    /// Frames that the kernel took.
-    pub(super) sent: u32,
-    /// Frames that it refused; they are lost.
-    pub(super) refused: u32,
-    /// Why nothing could be sent at all, if so. Frames that waited are counted in `refused`.
-    pub(super) failed: Option<Refusal>,
-}
-
 /// Sends mesh frames by one interface: [`Self::push`] any number of times, then [`Self::flush`] once.
 ///
 /// May be used by another thread than its [`Receiver`](super::Receiver).
 #[derive(Debug)]
 pub struct Transmitter {
-    way: Way,
+    batch: Batch,
     shared: Arc<Shared>,
     frame_len_max: usize,
     counters: TransmitCounters,
 }
 
-#[derive(Debug)]
-enum Way {
-    Batch(TxBatch),
-    Ring(TxRing),
-}
-
 impl Transmitter {
-    pub(super) fn over_batch(frames: usize, frame_len: usize, shared: Arc<Shared>) -> Self {
-        Self::new(Way::Batch(TxBatch::new(frames, frame_len)), shared)
-    }
-
-    pub(super) fn over_ring(ring: TxRing, shared: Arc<Shared>) -> Self {
-        Self::new(Way::Ring(ring), shared)
-    }
-
-    fn new(way: Way, shared: Arc<Shared>) -> Self {
+    /// With room for `frames` frames of up to `frame_len` bytes.
+    pub(super) fn new(frames: usize, frame_len: usize, shared: Arc<Shared>) -> Self {
         let frame_len_max = ETHERNET_HEADER_LEN + shared.mtu_max as usize;
-        Self { way, shared, frame_len_max, counters: TransmitCounters::default() }
+        let counters = TransmitCounters::default();
+        Self { batch: Batch::new(frames, frame_len), shared, frame_len_max, counters }
     }
 
     /// The index of the interface.
@@ -81,10 +58,7 @@ impl Transmitter {
 
     /// How many frames wait for the next [`Self::flush`].
     pub fn waiting(&self) -> u32 {
-        match &self.way {
-            Way::Batch(batch) => batch.waiting(),
-            Way::Ring(ring) => ring.waiting(),
-        }
+        self.batch.waiting()
     }
 
     /// Takes one frame, given in pieces that start with the outer Ethernet header. The bytes are copied; no system call.
@@ -99,25 +73,19 @@ impl Transmitter {
         if len < ETHERNET_HEADER_LEN {
             return Err(PushError::TooShort { len });
         }
-        match &mut self.way {
-            Way::Batch(batch) => batch.push(parts, len),
-            Way::Ring(ring) => ring.push(parts, len),
-        }
+        self.batch.push(parts, len)
     }
 
-    /// Sends all that waits, with one system call for up to 64 frames (with a ring: for all). Afterwards nothing waits:
+    /// Sends all that waits, with one system call for up to 64 frames. Afterwards nothing waits:
     /// what could not go is lost and counted. Without waiting frames it does nothing.
     ///
     /// # Errors
     /// The interface is down or gone, and all that waited is lost (counted in [`Self::counters`]).
     pub fn flush(&mut self) -> Result<Flushed, LinkError> {
         let socket = &self.shared.socket;
-        let Kicked { sent, refused, failed } = match &mut self.way {
-            Way::Batch(batch) => {
-                batch.flush(|frames| retried(|| socket.send_many(frames)).map_err(Refusal::from))
-            }
-            Way::Ring(ring) => ring.flush(|| retried(|| socket.kick()).map_err(Refusal::from)),
-        };
+        let send =
+            |frames: &[IoSlice<'_>]| retried(|| socket.send_many(frames)).map_err(Refusal::from);
+        let Handed { sent, refused, failed } = self.batch.flush(send);
         self.counters.sent += u64::from(sent);
         self.counters.refused += u64::from(refused);
         match failed {

@@ -12,6 +12,7 @@ const VETH_INFO_PEER: u16 = 1;
 const TC_H_ROOT: u32 = 0xffff_ffff;
 const TCA_TBF_PARMS: u16 = 1;
 const TCA_TBF_BURST: u16 = 6;
+const TCA_NETEM_LATENCY64: u16 = 10;
 const TC_LINKLAYER_ETHERNET: u8 = 1;
 
 /// A request, built attribute by attribute.
@@ -198,7 +199,23 @@ pub(crate) fn throttle(name: &str, rate: u32, burst: u32, limit: u32) -> io::Res
         .send()
 }
 
-/// Takes it away, and with it what waits there.
+/// Puts a `netem` in front of `name` that holds each frame for `time`.
+pub(crate) fn delay(name: &str, time: std::time::Duration) -> io::Result<()> {
+    // struct tc_netem_qopt: a latency that the attribute behind it replaces, a limit of frames, and four that are off.
+    let mut options = vec![0; 4];
+    options.extend(10_000_u32.to_ne_bytes());
+    options.extend([0; 16]);
+    let ns = i64::try_from(time.as_nanos()).unwrap();
+    Request::of_root_queue(libc::RTM_NEWQDISC, NLM_F_CREATE_EXCL, name)
+        .attr(libc::TCA_KIND, b"netem\0")
+        .nest(libc::TCA_OPTIONS, |nested| {
+            nested.0.extend(&options);
+            nested.attr(TCA_NETEM_LATENCY64, &ns.to_ne_bytes());
+        })
+        .send()
+}
+
+/// Takes either away, and with it what waits there.
 pub(crate) fn unthrottle(name: &str) {
     Request::of_root_queue(libc::RTM_DELQDISC, 0, name)
         .send()

@@ -4,7 +4,7 @@ use crate::netns::{isolated, link};
 use crate::support::{
     Peer, SILENCE, frame, is_silent, linked, receive, receive_within, veth, wait,
 };
-use noctule_dataplane::packet::{self, ControlSender, PacketSettings, TransmitPath};
+use noctule_dataplane::packet::{self, ControlSender, PacketSettings};
 use pnet::datalink;
 use std::os::fd::AsRawFd;
 
@@ -13,7 +13,7 @@ const BROADCAST: [u8; 6] = [0xff; 6];
 #[test]
 fn frames_of_every_length_arrive_unchanged() {
     isolated("receiving::frames_of_every_length_arrive_unchanged", || {
-        let (mut receiver, _transmitter, mut peer) = linked(TransmitPath::Batch);
+        let (mut receiver, _transmitter, mut peer) = linked();
         // More frames than the ring has slots, so that it goes round twice.
         for (nth, len) in (14..=1514).enumerate() {
             let sent = frame(nth as u32, len);
@@ -30,7 +30,7 @@ fn frames_of_every_length_arrive_unchanged() {
 #[test]
 fn a_frame_may_be_rewritten_in_place_and_forgotten() {
     isolated("receiving::a_frame_may_be_rewritten_in_place_and_forgotten", || {
-        let (mut receiver, _transmitter, mut peer) = linked(TransmitPath::Batch);
+        let (mut receiver, _transmitter, mut peer) = linked();
         for nth in 0..1200 {
             peer.send(&frame(nth, 100));
             wait(&receiver);
@@ -49,7 +49,7 @@ fn a_frame_may_be_rewritten_in_place_and_forgotten() {
 #[test]
 fn what_is_sent_here_is_not_received_here() {
     isolated("receiving::what_is_sent_here_is_not_received_here", || {
-        let (mut receiver, mut transmitter, mut peer) = linked(TransmitPath::Ring);
+        let (mut receiver, mut transmitter, mut peer) = linked();
         let control = ControlSender::open(receiver.ifindex()).unwrap();
         transmitter.push(&[&frame(1, 100)]).unwrap();
         transmitter.flush().unwrap();
@@ -74,7 +74,7 @@ fn what_is_sent_here_is_not_received_here() {
 #[test]
 fn iv_35_tagged_frames_are_dropped_and_counted() {
     isolated("receiving::iv_35_tagged_frames_are_dropped_and_counted", || {
-        let (mut receiver, _transmitter, mut peer) = linked(TransmitPath::Batch);
+        let (mut receiver, _transmitter, mut peer) = linked();
         let own = datalink::interfaces().into_iter().find(|each| each.name == "pa").unwrap();
         let own = own.mac.unwrap().octets();
         for (tag, destination, plain) in [
@@ -107,7 +107,7 @@ fn iv_35_tagged_frames_are_dropped_and_counted() {
 #[test]
 fn fwd_62_overheard_frames_are_dropped_and_counted() {
     isolated("receiving::fwd_62_overheard_frames_are_dropped_and_counted", || {
-        let (mut receiver, _transmitter, mut peer) = linked(TransmitPath::Batch);
+        let (mut receiver, _transmitter, mut peer) = linked();
         link::set_promiscuous("pa");
         let mut overheard = frame(1, 100);
         overheard[..6].copy_from_slice(&[2, 0, 0, 0, 0, 99]);
@@ -145,7 +145,7 @@ fn frames_that_find_no_slot_are_counted() {
 fn frames_beyond_the_mtu_it_was_opened_for_are_dropped_and_counted() {
     let name = "receiving::frames_beyond_the_mtu_it_was_opened_for_are_dropped_and_counted";
     isolated(name, || {
-        let (mut receiver, _transmitter, mut peer) = linked(TransmitPath::Batch);
+        let (mut receiver, _transmitter, mut peer) = linked();
         assert_eq!(receiver.mtu_max(), 1500);
         link::set_mtu("pa", 9000);
         link::set_mtu("pb", 9000);
@@ -159,7 +159,7 @@ fn frames_beyond_the_mtu_it_was_opened_for_are_dropped_and_counted() {
 #[test]
 fn a_checksum_that_is_not_filled_in_is_told() {
     isolated("receiving::a_checksum_that_is_not_filled_in_is_told", || {
-        let (mut receiver, _transmitter, mut peer) = linked(TransmitPath::Batch);
+        let (mut receiver, _transmitter, mut peer) = linked();
         peer.send(&frame(1, 100));
         wait(&receiver);
         assert!(!receiver.next_frame().unwrap().checksum_not_ready());

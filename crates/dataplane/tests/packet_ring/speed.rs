@@ -3,11 +3,11 @@
 //! `cargo test --release -p noctule-dataplane --test packet_ring -- --ignored --nocapture speed`
 
 use crate::netns::{isolated, link};
-use crate::support::{HEADER, WAYS, settings, veth};
+use crate::support::{HEADER, veth};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::time::TimeValLike;
 use nix::time::{ClockId, clock_gettime};
-use noctule_dataplane::packet::{self, PacketSettings, TransmitPath};
+use noctule_dataplane::packet::{self, PacketSettings};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -34,18 +34,17 @@ fn relay() {
         veth("pa", "pb");
         veth("pc", "pd");
         for len in [100, 1514] {
-            for way in WAYS {
-                relay_over(way, len);
-            }
+            relay_of(len);
         }
     });
 }
 
-fn relay_over(way: TransmitPath, len: usize) {
-    let (mut receiver, _) = packet::open(link::index("pb"), 1500, &settings(way)).unwrap();
-    let (_, mut out) = packet::open(link::index("pc"), 1500, &settings(way)).unwrap();
+fn relay_of(len: usize) {
+    let (mut receiver, _) =
+        packet::open(link::index("pb"), 1500, &PacketSettings::default()).unwrap();
+    let (_, mut out) = packet::open(link::index("pc"), 1500, &PacketSettings::default()).unwrap();
     let (_, mut source) =
-        packet::open(link::index("pa"), 1500, &settings(TransmitPath::Batch)).unwrap();
+        packet::open(link::index("pa"), 1500, &PacketSettings::default()).unwrap();
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -72,7 +71,7 @@ fn relay_over(way: TransmitPath, len: usize) {
         let seconds = start.elapsed().as_secs_f64();
         stop.store(true, Ordering::Relaxed);
         println!(
-            "relay, {len} bytes, {way:?}: {:.0} frames/s, {:.0} ns of CPU per frame",
+            "relay, {len} bytes: {:.0} frames/s, {:.0} ns of CPU per frame",
             sent as f64 / seconds,
             (cpu_ns() - cpu_start) as f64 / sent as f64,
         );
@@ -86,29 +85,27 @@ fn one_way() {
     isolated("speed::one_way", || {
         veth("pa", "pb");
         for len in [100, 1514] {
-            for way in WAYS {
-                for batch in [1, 8, 64] {
-                    sending(way, len, batch);
-                }
+            for batch in [1, 8, 64] {
+                sending(len, batch);
             }
             receiving(len);
         }
     });
 }
 
-fn sending(way: TransmitPath, len: usize, batch: usize) {
-    let (_, mut out) = packet::open(link::index("pa"), 1500, &settings(way)).unwrap();
+fn sending(len: usize, batch: usize) {
+    let (_, mut out) = packet::open(link::index("pa"), 1500, &PacketSettings::default()).unwrap();
     let bytes = frame_of(len);
     let rounds = 500_000 / batch;
-    let start = Instant::now();
+    let start = cpu_ns();
     for _ in 0..rounds {
         for _ in 0..batch {
             out.push(&[&bytes]).unwrap();
         }
         out.flush().unwrap();
     }
-    let ns = start.elapsed().as_nanos() as f64 / (rounds * batch) as f64;
-    println!("sending, {len} bytes, {way:?}, batches of {batch}: {ns:.0} ns a frame");
+    let ns = (cpu_ns() - start) as f64 / (rounds * batch) as f64;
+    println!("sending, {len} bytes, batches of {batch}: {ns:.0} ns a frame");
 }
 
 fn receiving(len: usize) {
@@ -116,7 +113,7 @@ fn receiving(len: usize) {
     let (mut receiver, _) = packet::open(link::index("pb"), 1500, &settings).unwrap();
     let (_, mut source) = packet::open(link::index("pa"), 1500, &settings).unwrap();
     let bytes = frame_of(len);
-    let (mut taken, mut spent, mut sum) = (0_u32, Duration::ZERO, 0_u64);
+    let (mut taken, mut spent, mut sum) = (0_u32, 0_i64, 0_u64);
     for _ in 0..100 {
         for _ in 0..4096 / BATCH {
             for _ in 0..BATCH {
@@ -124,15 +121,15 @@ fn receiving(len: usize) {
             }
             source.flush().unwrap();
         }
-        let start = Instant::now();
+        let start = cpu_ns();
         while let Some(frame) = receiver.next_frame() {
             sum += u64::from(frame[13]);
             taken += 1;
         }
-        spent += start.elapsed();
+        spent += cpu_ns() - start;
     }
     assert_eq!(sum, 5 * u64::from(taken));
-    let ns = spent.as_nanos() as f64 / f64::from(taken);
+    let ns = spent as f64 / f64::from(taken);
     println!("taking from the ring, {len} bytes: {ns:.1} ns a frame ({taken} frames)");
 }
 
@@ -144,38 +141,32 @@ fn latency() {
         veth("pa", "pb");
         let (mut receiver, _) =
             packet::open(link::index("pb"), 1500, &PacketSettings::default()).unwrap();
-        for way in WAYS {
-            let (_, mut out) = packet::open(link::index("pa"), 1500, &settings(way)).unwrap();
-            let start = Instant::now();
-            let count = 3000;
-            std::thread::scope(|scope| {
-                scope.spawn(move || {
-                    for _ in 0..count {
-                        std::thread::sleep(Duration::from_micros(1000));
-                        let sent_at = start.elapsed().as_nanos() as u64;
-                        out.push(&[&HEADER, &sent_at.to_be_bytes()]).unwrap();
-                        out.flush().unwrap();
-                    }
-                });
-                let mut waits = Vec::with_capacity(count);
-                while waits.len() < count {
-                    let mut fds = [PollFd::new(receiver.as_fd(), PollFlags::POLLIN)];
-                    poll(&mut fds, PollTimeout::from(5000_u16)).unwrap();
-                    while let Some(frame) = receiver.next_frame() {
-                        let now = start.elapsed().as_nanos() as u64;
-                        let stamp = frame[14..].first_chunk().unwrap();
-                        waits.push(now - u64::from_be_bytes(*stamp));
-                    }
+        let (_, mut out) =
+            packet::open(link::index("pa"), 1500, &PacketSettings::default()).unwrap();
+        let start = Instant::now();
+        let count = 3000;
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                for _ in 0..count {
+                    std::thread::sleep(Duration::from_micros(1000));
+                    let sent_at = start.elapsed().as_nanos() as u64;
+                    out.push(&[&HEADER, &sent_at.to_be_bytes()]).unwrap();
+                    out.flush().unwrap();
                 }
-                waits.sort_unstable();
-                let us = |per_mille: usize| waits[(count - 1) * per_mille / 1000] / 1000;
-                println!(
-                    "latency, {way:?}: p50 {} µs, p99 {} µs, p99.9 {} µs",
-                    us(500),
-                    us(990),
-                    us(999)
-                );
             });
-        }
+            let mut waits = Vec::with_capacity(count);
+            while waits.len() < count {
+                let mut fds = [PollFd::new(receiver.as_fd(), PollFlags::POLLIN)];
+                poll(&mut fds, PollTimeout::from(5000_u16)).unwrap();
+                while let Some(frame) = receiver.next_frame() {
+                    let now = start.elapsed().as_nanos() as u64;
+                    let stamp = frame[14..].first_chunk().unwrap();
+                    waits.push(now - u64::from_be_bytes(*stamp));
+                }
+            }
+            waits.sort_unstable();
+            let us = |per_mille: usize| waits[(count - 1) * per_mille / 1000] / 1000;
+            println!("latency: p50 {} µs, p99 {} µs, p99.9 {} µs", us(500), us(990), us(999));
+        });
     });
 }

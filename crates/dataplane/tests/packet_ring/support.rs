@@ -2,14 +2,12 @@
 
 use crate::netns::link;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use noctule_dataplane::packet::{self, PacketSettings, Receiver, TransmitPath, Transmitter};
+use noctule_dataplane::packet::{self, PacketSettings, Receiver, Transmitter};
 use pnet::datalink::{self, Channel, DataLinkReceiver, DataLinkSender};
 use std::io;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-/// Both ways out.
-pub(super) const WAYS: [TransmitPath; 2] = [TransmitPath::Batch, TransmitPath::Ring];
 /// How long to wait for what must come, on the slowest machine.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// How long to wait for what must not come.
@@ -24,11 +22,6 @@ pub(super) fn frame(nth: u32, len: usize) -> Vec<u8> {
     frame.extend((0..len).map(|at| (at as u32 ^ nth) as u8));
     frame.truncate(len);
     frame
-}
-
-/// The usual settings with one way out.
-pub(super) fn settings(transmit: TransmitPath) -> PacketSettings {
-    PacketSettings { transmit, ..PacketSettings::default() }
 }
 
 /// The independent other end of a link.
@@ -139,9 +132,9 @@ pub(super) fn receive_within(receiver: &mut Receiver, limit: Duration) -> Option
 }
 
 /// A link with a data path on one end and a peer on the other.
-pub(super) fn linked(transmit: TransmitPath) -> (Receiver, Transmitter, Peer) {
+pub(super) fn linked() -> (Receiver, Transmitter, Peer) {
     veth("pa", "pb");
     let (receiver, transmitter) =
-        packet::open(link::index("pa"), 1500, &settings(transmit)).unwrap();
+        packet::open(link::index("pa"), 1500, &PacketSettings::default()).unwrap();
     (receiver, transmitter, Peer::on("pb"))
 }

@@ -1,4 +1,4 @@
-//! What every frame from a hard interface passes first (FWD-04, FWD-05, FWD-60 to FWD-63).
+//! What every frame from a hard interface passes first (FWD-04, FWD-05, FWD-60 to FWD-62).
 
 use crate::support::*;
 use noctule_wire::Discard;

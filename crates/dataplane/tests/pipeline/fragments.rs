@@ -141,7 +141,7 @@ fn fwd_113_without_fragmentation_the_packet_leaves_in_one_piece() {
 }
 
 #[test]
-fn fwd_15_fwd_16_fwd_114_at_most_16_parts() {
+fn fwd_15_fwd_114_at_most_16_parts() {
     for (mtu, total_max) in [(1500, 20160), (1280, 20160), (1279, 20144), (100, 1280)] {
         let mut ben = Ben::default();
         ben.change_link(1, |link| link.mtu = mtu);
@@ -194,7 +194,7 @@ fn fwd_114_each_packet_takes_the_next_number() {
 
 /// The only trace of a priority on the wire is the fragment header, at the source and where a relay cuts (FWD-44).
 #[test]
-fn fwd_43_fwd_44_the_priority_is_in_the_fragment_header() {
+fn fwd_33_fwd_43_fwd_44_the_priority_is_in_the_fragment_header() {
     let mut ip = ipv4(CARAS, BENS, 0xb8);
     ip.resize(1514, 0);
     let mut tagged = ethernet(CARAS, BENS, 0x8100, &[0x60, 0, 8, 0]);

@@ -174,7 +174,7 @@ fn fwd_40_flooding_counts_as_sent_even_if_no_interface_took_it() {
     assert_eq!((outcome.counted(Counter::Tx), outcome.counted(Counter::TxDropped)), (0, 1));
 }
 
-/// Groups are flooded, whichever they are: there is no multicast optimisation (FWD-35 knows more ways).
+/// Groups are flooded, whichever they are: there is no multicast optimisation.
 #[test]
 fn fwd_38_every_group_is_flooded() {
     for group in [Mac([0x33, 0x33, 0, 0, 0, 0xfb]), Mac([1, 0, 0x5e, 0, 0, 0xfb])] {

@@ -76,7 +76,7 @@ fn fwd_80_a_full_record_is_dropped_everywhere() {
 
 /// What is for this node, and what has no hop left, goes to the engine as it came: the TTL is not touched.
 #[test]
-fn fwd_81_fwd_82_icmp_06_icmp_07_the_engine_gets_mine_and_expired() {
+fn fwd_82_icmp_06_icmp_07_the_engine_gets_mine_and_expired() {
     for (ttl, destination) in [(0, BEN_0), (1, BEN_1), (50, BEN_0), (0, CARA), (1, CARA), (1, EVE)]
     {
         let frame = echo(8, ttl, destination, 0, b"");

@@ -2,12 +2,8 @@
 //! `cargo +nightly miri test -p noctule-dataplane --lib packet::ring`.
 
 use super::*;
-use crate::packet::error::{PushError, Refusal};
-use crate::packet::frame::{RX_DATA_OFFSET, Skip, TX_DATA_OFFSET};
-use crate::packet::transmitter::Kicked;
-use proptest::prelude::*;
+use crate::packet::frame::{RX_DATA_OFFSET, Skip};
 use std::alloc;
-use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 
 /// Two blocks of three slots: small enough to see every edge.
@@ -42,14 +38,13 @@ fn ring() -> (Slots, Kernel) {
     let memory = Arc::new(Memory { base });
     // SAFETY: both sides keep to the protocol; that is what is tested.
     let slots = || unsafe { Slots::new(base, LAYOUT, memory.clone()) };
-    (slots(), Kernel { slots: slots(), at: Cursor::default(), in_flight: VecDeque::new() })
+    (slots(), Kernel { slots: slots(), at: Cursor::default() })
 }
 
 /// The other side of a ring.
 struct Kernel {
     slots: Slots,
     at: Cursor,
-    in_flight: VecDeque<Cursor>,
 }
 
 impl Kernel {
@@ -73,42 +68,6 @@ impl Kernel {
         self.slots.status(self.at).store(libc::TP_STATUS_USER | status, Ordering::Release);
         self.at = self.at.next(&LAYOUT);
         true
-    }
-
-    /// Walks the transmit ring as tpacket_snd does with `PACKET_LOSS`: takes frames until none is left or `decide`
-    /// refuses one, which then stays where it is. Frames below an Ethernet header are skipped.
-    fn walk(
-        &mut self,
-        mut decide: impl FnMut(&[u8]) -> Result<(), Refusal>,
-        taken: &mut Vec<Vec<u8>>,
-    ) -> Result<(), Refusal> {
-        loop {
-            if self.slots.status(self.at).load(Ordering::Acquire) != libc::TP_STATUS_SEND_REQUEST {
-                return Ok(());
-            }
-            // SAFETY: the status gives the slot to the kernel.
-            let frame = unsafe {
-                let len = (*self.slots.header(self.at).as_ptr()).tp_len as usize;
-                self.slots.bytes(self.at, TX_DATA_OFFSET, len)
-            };
-            if frame.len() < 14 {
-                self.slots.status(self.at).store(libc::TP_STATUS_AVAILABLE, Ordering::Release);
-            } else {
-                decide(frame)?;
-                taken.push(frame.to_vec());
-                self.slots.status(self.at).store(libc::TP_STATUS_SENDING, Ordering::Release);
-                self.in_flight.push_back(self.at);
-            }
-            self.at = self.at.next(&LAYOUT);
-        }
-    }
-
-    /// The device is done with up to `count` frames.
-    fn complete(&mut self, count: usize) {
-        for _ in 0..count {
-            let Some(at) = self.in_flight.pop_front() else { return };
-            self.slots.status(at).store(libc::TP_STATUS_AVAILABLE, Ordering::Release);
-        }
     }
 }
 
@@ -207,130 +166,4 @@ fn a_frame_is_never_seen_half_written() {
         ring.lent_mut().reverse();
     }
     writer.join().unwrap();
-}
-
-#[test]
-fn frames_are_gathered_sent_in_order_and_slots_used_again() {
-    let (slots, mut kernel) = ring();
-    let mut ring = TxRing::new(slots);
-    let mut taken = Vec::new();
-    for round in 0..20 {
-        let nth = 4 * round;
-        for each in nth..nth + 4 {
-            let bytes = frame(each);
-            let (a, b) = bytes.split_at(3);
-            ring.push(&[a, &[], b], bytes.len()).unwrap();
-        }
-        assert_eq!(ring.waiting(), 4);
-        let kicked = ring.flush(|| kernel.walk(|_| Ok(()), &mut taken));
-        assert_eq!(kicked, Kicked { sent: 4, refused: 0, failed: None });
-        assert_eq!(ring.waiting(), 0);
-        // The device has not finished: these slots stay busy.
-        for each in 0..2 {
-            ring.push(&[&frame(100 + each)], frame(100 + each).len()).unwrap();
-        }
-        assert_eq!(ring.push(&[&[0; 20]], 20), Err(PushError::Full));
-        assert_eq!(ring.flush(|| kernel.walk(|_| Ok(()), &mut Vec::new())).sent, 2);
-        kernel.complete(SLOTS);
-    }
-    assert_eq!(taken, (0..80).map(frame).collect::<Vec<_>>());
-    let room = LAYOUT.slot_len - TX_DATA_OFFSET;
-    assert_eq!(ring.push(&[&[0; 200]], 200), Err(PushError::TooLong { len: 200, max: room }));
-}
-
-/// A frame that the queue refused must not leave when the queue has room again: it would be old by then.
-#[test]
-fn a_refused_frame_is_lost_and_the_next_goes() {
-    let (slots, mut kernel) = ring();
-    let mut ring = TxRing::new(slots);
-    let mut taken = Vec::new();
-    let push = |ring: &mut TxRing, nths: std::ops::Range<u32>| {
-        for nth in nths {
-            ring.push(&[&frame(nth)], frame(nth).len()).unwrap();
-        }
-    };
-    push(&mut ring, 0..4);
-    let refuse_1 = |bytes: &[u8]| if bytes == frame(1) { Err(Refusal::Frame) } else { Ok(()) };
-    let kicked = ring.flush(|| kernel.walk(refuse_1, &mut taken));
-    assert_eq!(kicked, Kicked { sent: 3, refused: 1, failed: None });
-    assert_eq!(taken, [frame(0), frame(2), frame(3)]);
-    kernel.complete(SLOTS);
-    taken.clear();
-
-    push(&mut ring, 4..8);
-    let kicked = ring.flush(|| kernel.walk(|_| Err(Refusal::Frame), &mut taken));
-    assert_eq!(kicked, Kicked { sent: 0, refused: 4, failed: None }, "a full queue");
-    push(&mut ring, 8..10);
-    let kicked = ring.flush(|| kernel.walk(|_| Ok(()), &mut taken));
-    assert_eq!(kicked, Kicked { sent: 2, refused: 0, failed: None });
-    assert_eq!(taken, [frame(8), frame(9)], "and none of the four that were refused");
-}
-
-#[test]
-fn a_ring_outlives_an_interface_that_goes_down_and_comes_back() {
-    let (slots, mut kernel) = ring();
-    let mut ring = TxRing::new(slots);
-    for round in 0..10 {
-        for nth in 0..2 {
-            ring.push(&[&frame(nth)], frame(nth).len()).unwrap();
-        }
-        // While it is down the kernel does not even look at the ring, so that fills with what was lost.
-        let expected = Kicked { sent: 0, refused: 2, failed: Some(Refusal::Down) };
-        assert_eq!(ring.flush(|| Err(Refusal::Down)), expected);
-        assert_eq!(ring.waiting(), 0);
-        if round % 3 == 2 {
-            assert_eq!(ring.push(&[&frame(9)], 23), Err(PushError::Full));
-            // Up again: one flush clears the ring of all that is old.
-            let mut taken = Vec::new();
-            let cleared = ring.flush(|| kernel.walk(|_| Ok(()), &mut taken));
-            assert_eq!((cleared, taken), (Kicked::default(), vec![]));
-        }
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 4 } else { 512 }, failure_persistence: None, ..ProptestConfig::default() })]
-
-    /// Whatever the kernel answers: every frame is sent once or lost once, in order, and nothing waits after a flush.
-    #[test]
-    fn every_pushed_frame_is_sent_once_or_lost_once(
-        steps in prop::collection::vec((0_u32..7, 0_usize..7, prop::collection::vec(0_u8..8, 0..8)), 1..30)
-    ) {
-        let (slots, mut kernel) = ring();
-        let mut ring = TxRing::new(slots);
-        let mut next = 0;
-        for (pushes, completions, answers) in steps {
-            kernel.complete(completions);
-            let mut pushed = Vec::new();
-            for _ in 0..pushes {
-                match ring.push(&[&frame(next)], frame(next).len()) {
-                    Ok(()) => pushed.push(frame(next)),
-                    Err(PushError::Full) => break,
-                    Err(other) => prop_assert!(false, "{other}"),
-                }
-                next += 1;
-            }
-            let mut answers = answers.into_iter();
-            let mut taken = Vec::new();
-            let kicked = ring.flush(|| match answers.next().unwrap_or(0) {
-                5 => Err(Refusal::Down),
-                6 => Err(Refusal::Vanished),
-                other => kernel.walk(
-                    |_| match answers.next().unwrap_or(other) {
-                        3 => Err(Refusal::Frame),
-                        4 => Err(Refusal::Busy),
-                        _ => Ok(()),
-                    },
-                    &mut taken,
-                ),
-            });
-            prop_assert_eq!(ring.waiting(), 0);
-            prop_assert_eq!(kicked.sent as usize, taken.len());
-            prop_assert_eq!((kicked.sent + kicked.refused) as usize, pushed.len());
-            let mut rest = pushed.iter();
-            for frame in &taken {
-                prop_assert!(rest.any(|each| each == frame), "out of order, or not of this batch");
-            }
-        }
-    }
 }

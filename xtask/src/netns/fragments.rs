@@ -1,0 +1,114 @@
+//! Packets of every size, and links of other sizes than 1500 (FWD-114 and what belongs to it).
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use super::{LIMIT, QUICK, chain, nodes};
+use crate::interop::echo::Echo;
+use crate::lab::{Lab, Set, wait_for};
+use crate::node::Node;
+
+const PATIENCE: Duration = Duration::from_secs(2);
+/// IPv4 and ICMP header.
+const HEADERS: usize = 28;
+
+/// An echo request in an IP packet of each of these sizes, and its answer.
+fn every_size(echo: &mut Echo, sizes: impl Iterator<Item = usize>) -> Result<()> {
+    for size in sizes {
+        echo.ping(size - HEADERS, PATIENCE)?
+            .with_context(|| format!("a packet of {size} bytes got lost"))?;
+    }
+    Ok(())
+}
+
+/// Waits until packets of this size pass.
+fn wait_for_size(node: &Node, to: Ipv4Addr, size: usize) -> Result<()> {
+    let mut echo = node.echo(to)?;
+    let attempt = || echo.ping(size - HEADERS, PATIENCE)?.context("lost");
+    wait_for(LIMIT, &format!("packets of {size} bytes pass"), attempt).map(|_| ())
+}
+
+/// Nodes in a chain whose links have these MTUs, running.
+fn chain_of(mtus: &[u32], extra: &[&str]) -> Result<(Lab, Vec<Node>)> {
+    let names = &["anna", "ben", "cara", "dora"][..=mtus.len()];
+    let (lab, mut nodes) = nodes(names)?;
+    for (first, mtu) in mtus.iter().enumerate() {
+        let [one, other] = nodes.get_disjoint_mut([first, first + 1])?;
+        one.link(other, &lab, *mtu)?;
+    }
+    for node in &mut nodes {
+        node.start(&[&QUICK[..], extra].concat())?;
+    }
+    nodes[0].wait_for_ping(nodes[mtus.len()].address(), LIMIT)?;
+    Ok((lab, nodes))
+}
+
+pub(super) fn fwd_114_packets_of_every_size_cross_two_hops() -> Result<()> {
+    let (_lab, nodes) = chain(&["anna", "ben", "cara"])?;
+    let target = nodes[2].address();
+    nodes[0].wait_for_ping(target, LIMIT)?;
+    let mtu = nodes[0].namespace.link("bat0")?.mtu;
+    ensure!(mtu == 1500, "bat0 has an MTU of {mtu}");
+    every_size(&mut nodes[0].echo(target)?, 1400..=1500)?;
+    ensure!(nodes[0].counter("frag_tx")? > 0, "nothing was cut");
+    ensure!(nodes[1].counter("frag_fwd")? > 0, "the relay passed no fragment on");
+    ensure!(nodes[2].counter("frag_rx")? > 0, "nothing was joined");
+    Ok(())
+}
+
+pub(super) fn a_link_with_a_small_mtu_in_the_middle_is_crossed() -> Result<()> {
+    let (_lab, nodes) = chain_of(&[1500, 1000, 1500], &[])?;
+    let mut echo = nodes[0].echo(nodes[3].address())?;
+    every_size(&mut echo, (930..=1010).chain((1011..=1500).step_by(7)).chain([1499, 1500]))?;
+    ensure!(nodes[1].counter("frag_tx")? > 0, "the node before the small link cut nothing");
+    Ok(())
+}
+
+pub(super) fn a_large_mesh_mtu_is_carried_in_many_fragments() -> Result<()> {
+    let (_lab, nodes) = chain_of(&[1500, 1280], &["--mtu", "9000"])?;
+    let mtu = nodes[0].namespace.link("bat0")?.mtu;
+    ensure!(mtu == 9000, "bat0 has an MTU of {mtu}");
+    let mut echo = nodes[0].echo(nodes[2].address())?;
+    every_size(&mut echo, [1500, 2800, 4000, 8999, 9000].into_iter())
+}
+
+pub(super) fn the_mtu_of_a_link_changes_while_the_node_runs() -> Result<()> {
+    let (_lab, nodes) = chain_of(&[1500], &[])?;
+    let target = nodes[1].address();
+    let set = |mtu| -> Result<()> {
+        for node in &nodes {
+            node.namespace.set_link("e1", &[Set::Mtu(mtu)])?;
+        }
+        Ok(())
+    };
+    let cut = || nodes[0].counter("frag_tx");
+
+    set(1000)?;
+    wait_for_size(&nodes[0], target, 1500)?;
+    let before = cut()?;
+    every_size(&mut nodes[0].echo(target)?, (960..=1500).step_by(9))?;
+    ensure!(cut()? > before, "packets of 1500 bytes crossed a link of 1000 in one piece");
+
+    // Larger than the rings were made for.
+    set(4000)?;
+    wait_for(LIMIT, "nothing is cut on a link of 4000", || {
+        let before = cut()?;
+        every_size(&mut nodes[0].echo(target)?, 1490..=1500)?;
+        ensure!(cut()? == before, "still cut");
+        Ok(())
+    })?;
+
+    // FWD-01: too small for a hard interface.
+    set(90)?;
+    wait_for(LIMIT, "the interface is given up", || {
+        let text = nodes[0].ask(&["interfaces"])?;
+        ensure!(text.contains("e1: inactive"), "{text}");
+        Ok(())
+    })?;
+    set(1500)?;
+    wait_for_size(&nodes[0], target, 1500)?;
+    nodes[1].wait_for_ping(nodes[0].address(), LIMIT)?;
+    Ok(())
+}

@@ -1,0 +1,226 @@
+//! Hard interfaces and the mesh interface that change while the node runs.
+
+use anyhow::{Context, Result, ensure};
+
+use super::{LIMIT, QUICK, chain, mac_text, nodes, replace_address};
+use crate::lab::{End, FrameSocket, Set, wait_for};
+use crate::node::Node;
+
+/// Waits until `noctule interfaces` says so of a link.
+fn wait_for_state(node: &Node, link: &str, state: &str) -> Result<()> {
+    let line = format!("{link}: {state}");
+    wait_for(LIMIT, &format!("{} says {line}", node.name()), || {
+        let text = node.ask(&["interfaces"])?;
+        ensure!(text.lines().any(|found| found == line), "{text}");
+        Ok(())
+    })
+}
+
+pub(super) fn a_link_that_goes_down_is_used_again_when_it_is_up() -> Result<()> {
+    let (_lab, nodes) = chain(&["anna", "ben"])?;
+    let target = nodes[1].address();
+    nodes[0].wait_for_ping(target, LIMIT)?;
+    for _ in 0..2 {
+        // Switched off at ben's end, and so without a carrier at anna's.
+        nodes[1].namespace.set_link("e1", &[Set::Down])?;
+        wait_for_state(&nodes[1], "e1", "inactive")?;
+        wait_for_state(&nodes[0], "e1", "inactive")?;
+        ensure!(nodes[0].namespace.link("e1")?.up, "anna's end itself was switched off");
+        nodes[1].namespace.set_link("e1", &[Set::Up])?;
+        wait_for_state(&nodes[0], "e1", "active")?;
+        nodes[0].wait_for_ping(target, LIMIT)?;
+    }
+    Ok(())
+}
+
+pub(super) fn a_primary_interface_that_goes_down_does_not_silence_the_node() -> Result<()> {
+    let (lab, mut nodes) = nodes(&["anna", "ben"])?;
+    {
+        let [one, other] = nodes.get_disjoint_mut([0, 1])?;
+        one.link(other, &lab, 1500)?;
+        one.link(other, &lab, 1500)?;
+    }
+    for node in &mut nodes {
+        node.start(&QUICK)?;
+    }
+    let target = nodes[1].address();
+    nodes[0].wait_for_ping(target, LIMIT)?;
+    nodes[0].namespace.set_link("e1", &[Set::Down])?;
+    wait_for_state(&nodes[0], "e1", "inactive")?;
+    nodes[0].wait_for_ping(target, LIMIT)?;
+    let primary = nodes[0].originator();
+    wait_for(LIMIT, "ben has anna's originator address by the second link only", || {
+        let rows = nodes[1].table("originators")?;
+        let best = rows.iter().find(|row| row["best"] == true).context("no route")?;
+        ensure!(best["orig_address"] == *primary && best["hard_ifname"] == "e2", "{rows:?}");
+        Ok(())
+    })?;
+    nodes[1].wait_for_ping(nodes[0].address(), LIMIT)?;
+    nodes[0].namespace.set_link("e1", &[Set::Up])?;
+    wait_for(LIMIT, "the first link is used again", || {
+        let rows = nodes[0].table("neighbors")?;
+        ensure!(rows.iter().any(|row| row["hard_ifname"] == "e1"), "{rows:?}");
+        Ok(())
+    })
+}
+
+pub(super) fn a_vanished_interface_is_used_again_when_it_is_back() -> Result<()> {
+    let (lab, nodes) = chain(&["anna", "ben"])?;
+    let target = nodes[1].address();
+    nodes[0].wait_for_ping(target, LIMIT)?;
+    nodes[0].namespace.delete_link("e1")?;
+    wait_for_state(&nodes[0], "e1", "inactive")?;
+    wait_for_state(&nodes[1], "e1", "inactive")?;
+    let here = End { name: "e1", mac: nodes[0].mac(9) };
+    let there = End { name: "e1", mac: nodes[1].mac(9) };
+    lab.veth(&nodes[0].namespace, &here, &nodes[1].namespace, &there, 1400)?;
+    nodes[0].wait_for_ping(target, LIMIT)?;
+    Ok(())
+}
+
+pub(super) fn the_address_of_a_hard_interface_changes() -> Result<()> {
+    let (_lab, nodes) = chain(&["anna", "ben", "cara"])?;
+    let target = nodes[2].address();
+    nodes[0].wait_for_ping(target, LIMIT)?;
+    let new = nodes[1].mac(77);
+    nodes[1].namespace.set_link("e1", &[Set::Mac(new)])?;
+    wait_for(LIMIT, "anna knows ben by his new address", || {
+        let rows = nodes[0].table("neighbors")?;
+        ensure!(rows.iter().any(|row| row["neigh_address"] == mac_text(new)), "{rows:?}");
+        let (_, hop) = nodes[0].route(&nodes[2])?.context("no route to cara")?;
+        ensure!(hop == mac_text(new), "the route to cara still leads by {hop}");
+        Ok(())
+    })?;
+    nodes[0].wait_for_ping(target, LIMIT)?;
+    nodes[0].wait_for_ping(nodes[1].address(), LIMIT)?;
+    Ok(())
+}
+
+pub(super) fn the_mesh_interface_gets_another_address_and_mtu() -> Result<()> {
+    let (_lab, nodes) = chain(&["anna", "ben"])?;
+    let target = nodes[1].address();
+    nodes[0].wait_for_ping(target, LIMIT)?;
+    let new = [0x02, 0xaa, 0, 0, 0, 0x42];
+    nodes[0].namespace.set_link("bat0", &[Set::Mac(new)])?;
+    wait_for(LIMIT, "the new address is announced, and the old one is not", || {
+        let own = nodes[0].table("translocal")?;
+        ensure!(own.iter().any(|row| row["tt_address"] == mac_text(new)), "{own:?}");
+        let global = nodes[1].table("transglobal")?;
+        ensure!(global.iter().any(|row| row["tt_address"] == mac_text(new)), "{global:?}");
+        Ok(())
+    })?;
+    nodes[0].wait_for_ping(target, LIMIT)?;
+    nodes[1].wait_for_ping(nodes[0].address(), LIMIT)?;
+
+    for node in &nodes {
+        node.namespace.set_link("bat0", &[Set::Mtu(4000)])?;
+    }
+    wait_for(LIMIT, "packets of 4000 bytes pass", || {
+        nodes[0].echo(target)?.ping(3972, std::time::Duration::from_secs(1))?.context("lost")
+    })?;
+    for node in &nodes {
+        let mtu = node.namespace.link("bat0")?.mtu;
+        ensure!(mtu == 4000, "{} set the user's MTU back to {mtu}", node.name());
+    }
+    // What the links cannot carry even in 16 fragments is set back.
+    nodes[0].namespace.set_link("bat0", &[Set::Mtu(30_000)])?;
+    wait_for(LIMIT, "an impossible MTU is set back", || {
+        let mtu = nodes[0].namespace.link("bat0")?.mtu;
+        ensure!(mtu < 30_000, "bat0 has {mtu}");
+        Ok(())
+    })?;
+    nodes[0].wait_for_ping(target, LIMIT)?;
+    Ok(())
+}
+
+pub(super) fn a_deleted_mesh_interface_ends_the_node_with_a_sentence() -> Result<()> {
+    let (_lab, mut nodes) = chain(&["anna", "ben"])?;
+    nodes[0].wait_for_ping(nodes[1].address(), LIMIT)?;
+    nodes[0].namespace.delete_link("bat0")?;
+    let daemon = nodes[0].daemon()?;
+    let status = daemon.wait(LIMIT)?;
+    let log = daemon.log();
+    let last = log.lines().last().unwrap_or_default();
+    ensure!(status.code() == Some(1), "{status}: {last}");
+    ensure!(last.starts_with("noctule: bat0 was deleted"), "{last}");
+    ensure!(!nodes[0].socket().exists(), "the socket is still there");
+    Ok(())
+}
+
+pub(super) fn a_vlan_interface_carries_a_mesh_of_its_own() -> Result<()> {
+    let (lab, mut nodes) = nodes(&["anna", "ben", "cara"])?;
+    let [anna, ben, cara] = nodes.get_disjoint_mut([0, 1, 2])?;
+    anna.link(ben, &lab, 1500)?;
+    ben.link(cara, &lab, 1500)?;
+    for node in [&*anna, &*ben] {
+        node.namespace.add_vlan("e1", "e1.7", 7)?;
+        node.namespace.set_link("e1.7", &[Set::Up])?;
+    }
+    anna.start_on(&["e1.7"], &[], &QUICK)?;
+    ben.start_on(&["e1.7", "e2"], &[], &QUICK)?;
+    cara.start(&QUICK)?;
+    anna.wait_for_ping(cara.address(), LIMIT)?;
+    anna.transfer(cara, 1 << 20)?;
+    anna.stop()?;
+    // On the parent, ben's tagged frames are none of anna's business, nor her untagged ones of ben's.
+    anna.start(&QUICK)?;
+    let sent = || -> Result<u64> { Ok(ben.namespace.link("e1.7")?.tx_frames) };
+    let (before, own_before) = (sent()?, anna.counter("mgmt_tx")?);
+    wait_for(LIMIT, "each has sent OGMs", || {
+        let (theirs, own) = (sent()? - before, anna.counter("mgmt_tx")? - own_before);
+        ensure!(theirs >= 20 && own >= 20, "{theirs} by ben, {own} by anna");
+        Ok(())
+    })?;
+    let rows = anna.table("neighbors")?;
+    ensure!(rows.is_empty(), "anna took tagged frames: {rows:?}");
+    let rows = ben.table("neighbors")?;
+    let parent = mac_text(anna.mac(1));
+    let fresh = |row: &serde_json::Value| {
+        row["neigh_address"] == parent && row["last_seen_msecs"].as_u64() < Some(1000)
+    };
+    ensure!(!rows.iter().any(fresh), "ben took untagged frames: {rows:?}");
+    Ok(())
+}
+
+/// Needs no VLAN device: the tag is put into the frame by hand.
+pub(super) fn a_tagged_frame_is_no_mesh_frame() -> Result<()> {
+    let (_lab, nodes) = chain(&["anna", "ben"])?;
+    nodes[0].wait_for_ping(nodes[1].address(), LIMIT)?;
+    let mut socket = FrameSocket::open(&nodes[1].namespace, "e1")?;
+    // An OGM of anna's own (the originator address stands behind 8 bytes of header), and from it one of somebody who does
+    // not exist.
+    let anna = nodes[0].mac(1);
+    let mut ogm = socket.receive(LIMIT, |frame| {
+        frame.get(12..15) == Some(&[0x43, 0x05, 0])
+            && frame.get(6..12) == Some(&anna)
+            && frame.get(22..28) == Some(&anna)
+    })?;
+    let ghost = [0x02, 0xee, 0, 0, 0, 1];
+    // Sender, originator and previous sender: all three are anna.
+    replace_address(&mut ogm, anna, ghost);
+    let tagged = [&ogm[..12], &[0x81, 0, 0, 7], &ogm[12..]].concat();
+    let heard = || -> Result<bool> {
+        let rows = nodes[0].table("neighbors")?;
+        Ok(rows.iter().any(|row| row["neigh_address"] == mac_text(ghost)))
+    };
+    // The kernel takes the tag out and marks the frame as another host's, if it has no device for that VLAN; then the
+    // reason that is counted is that one.
+    let refused = || -> Result<u64> {
+        Ok(nodes[0].counter("drop_tagged")? + nodes[0].counter("drop_not_for_us")?)
+    };
+    let before = refused()?;
+    let mut sent = 0;
+    wait_for(LIMIT, "tagged frames are refused and counted", || {
+        socket.send(&tagged)?;
+        sent += 1;
+        ensure!(refused()? >= before + 10, "{sent} were sent");
+        Ok(())
+    })?;
+    ensure!(!heard()?, "a tagged OGM was taken");
+    // The same without the tag is taken: the frame was a good one.
+    wait_for(LIMIT, "the untagged OGM is taken", || {
+        socket.send(&ogm)?;
+        ensure!(heard()?, "not yet");
+        Ok(())
+    })
+}

@@ -7,6 +7,7 @@ mod forwarding;
 mod fragments;
 mod hostile;
 mod interfaces;
+mod listeners;
 mod scripts;
 mod start;
 
@@ -47,9 +48,9 @@ const CASES: &[Case] = cases![
     interfaces::a_tagged_frame_is_no_mesh_frame,
     hostile::bad_frames_are_dropped_counted_and_not_multiplied,
     hostile::invented_originators_fill_a_table_and_no_more,
-    hostile::rubbish_at_the_control_socket_holds_nobody_up,
-    hostile::a_control_client_that_never_reads_loses_its_connection,
-    hostile::a_log_that_nobody_takes_stops_nothing,
+    listeners::rubbish_at_the_control_socket_holds_nobody_up,
+    listeners::a_control_client_that_never_reads_loses_its_connection,
+    listeners::a_log_that_nobody_takes_stops_nothing,
     commands::mgmt_29_mgmt_45_the_tables_look_like_batctls,
     commands::mgmt_31_json_has_batctls_keys,
     commands::icmp_25_icmp_28_ping_and_traceroute_tell_how_it_went,

@@ -1,5 +1,6 @@
 //! A real Noctule node in a namespace of the laboratory, for the demo and the `netns` tier.
 
+use std::fs::OpenOptions;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -9,7 +10,7 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::interop::echo::{Echo, Stream};
-use crate::lab::{End, Lab, Namespace, Process, wait_for};
+use crate::lab::{End, Lab, Namespace, Process, Skipped, wait_until};
 
 /// How long a node may take to start or to answer a question, on a slow machine.
 const SOON: Duration = Duration::from_secs(20);
@@ -103,13 +104,17 @@ impl Node {
         let hard = interfaces.iter().flat_map(|name| ["--interface", name.as_ref()]);
         let words: Vec<&str> =
             through.iter().copied().chain(run).chain(hard).chain(extra.iter().copied()).collect();
-        self.daemon = Some(self.namespace.spawn("noctule", &words)?);
-        wait_for(SOON, "the mesh interface appears and the node answers", || {
-            let daemon = self.daemon.as_mut().context("not started")?;
-            ensure!(daemon.is_running(), "noctule ended: {}", daemon.log());
-            self.namespace.find_link("bat0")?.context("no bat0 yet")?;
-            self.ask(&["status"])
+        check_tun()?;
+        let mut daemon = self.namespace.spawn("noctule", &words)?;
+        let ready = || {
+            self.namespace.find_link("bat0").is_ok_and(|link| link.is_some())
+                && self.ask(&["status"]).is_ok()
+        };
+        wait_until(SOON, "the mesh interface appears and the node answers", || {
+            !daemon.is_running() || ready()
         })?;
+        ensure!(daemon.is_running(), "noctule ended: {}", daemon.log().trim_end());
+        self.daemon = Some(daemon);
         self.namespace.add_address("bat0", &format!("{}/24", self.address()))
     }
 
@@ -206,6 +211,20 @@ impl Node {
     /// Sends `bytes` over TCP to another node; how long that took. The receiver checks what arrives.
     pub(crate) fn transfer(&self, to: &Self, bytes: usize) -> Result<Duration> {
         transfer(&self.namespace, &to.namespace, to.address(), bytes)
+    }
+}
+
+/// Whether this user can make a mesh interface at all: where the device is root's alone, a user namespace is not enough.
+///
+/// # Errors
+/// [`Skipped`] if not.
+pub(crate) fn check_tun() -> Result<()> {
+    const DEVICE: &str = "/dev/net/tun";
+    match OpenOptions::new().read(true).write(true).open(DEVICE) {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            Err(Skipped::because(format!("cannot open {DEVICE} ({error}): run this as root")))
+        }
     }
 }
 

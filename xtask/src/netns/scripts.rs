@@ -11,6 +11,7 @@ use nix::sched::{CloneFlags, setns};
 use super::{LIMIT, program_path};
 use crate::interop::echo::Echo;
 use crate::lab::{Output, Skipped, run, tied, wait_for};
+use crate::node::check_tun;
 use crate::{paths, program};
 
 /// Runs a script that leaves processes behind in a session of their own, so that they outlive it as they do at a shell.
@@ -54,6 +55,7 @@ impl Drop for Down {
 }
 
 pub(super) fn the_scripts_build_a_chain_and_a_diamond_and_take_them_down() -> Result<()> {
+    check_tun()?;
     for needed in [&["ip", "-V"][..], &["setsid", "--version"]] {
         let mut command = tied(needed[0].as_ref());
         command.args(&needed[1..]);

@@ -12,7 +12,7 @@ use nix::sys::signal::Signal;
 
 use super::{LIMIT, QUICK, chain, nodes};
 use crate::lab::{Lab, Link, Output, Set, Skipped, run, tied, wait_for, wait_until};
-use crate::node::Node;
+use crate::node::{Node, check_tun};
 
 /// The user that owns nothing.
 const NOBODY: u32 = 65_534;
@@ -135,6 +135,7 @@ pub(super) fn a_taken_mesh_is_refused_in_one_sentence() -> Result<()> {
 
 /// A TAP of another program, which the laboratory cannot make itself.
 pub(super) fn a_tap_of_another_program_is_not_taken_over() -> Result<()> {
+    check_tun()?;
     let (lab, mut nodes) = nodes(&["anna", "ben"])?;
     let [anna, ben] = nodes.get_disjoint_mut([0, 1])?;
     anna.link(ben, &lab, 1500)?;
@@ -285,6 +286,7 @@ pub(super) fn a_stopped_node_leaves_nothing() -> Result<()> {
 
 /// Too few descriptors at every point of the start, one after the other.
 pub(super) fn a_start_that_fails_half_way_leaves_nothing() -> Result<()> {
+    check_tun()?;
     let (lab, mut nodes) = nodes(&["anna", "ben"])?;
     let [anna, ben] = nodes.get_disjoint_mut([0, 1])?;
     anna.link(ben, &lab, 1500)?;

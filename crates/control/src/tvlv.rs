@@ -26,8 +26,9 @@ pub(crate) fn on_ogm(
     }
 }
 
-/// Gives the containers of a unicast TVLV packet to their handlers and tells whether the packet is to travel on: if any
-/// handler said so (TVLV-26, TVLV-27). Unknown containers count as consumed (TVLV-28).
+/// Gives the container of a unicast TVLV packet to its handler and tells whether the packet is to travel on (TVLV-26,
+/// TVLV-27). Only the first one counts: senders put in exactly one (TVLV-23), and with several a crafted packet could both
+/// be answered and travel on. An unknown container, or none, counts as consumed (TVLV-28).
 pub(crate) fn on_unicast(
     ctx: &mut Context<'_>,
     routing: &dyn Routing,
@@ -35,27 +36,20 @@ pub(crate) fn on_unicast(
     for_me: bool,
     packet: &UnicastTvlv<'_>,
 ) -> Disposition {
-    let mut disposition = Disposition::Consumed;
-    for container in Containers::new(packet.tvlvs) {
-        let answer = match container {
-            Ok(container) if container.kind == Kind::TRANSLATION_TABLE => {
-                table.on_unicast(ctx, routing, for_me, packet, container.value)
-            }
-            Ok(container) if container.kind == Kind::ROAMING => {
-                table.on_roaming(ctx, routing, for_me, packet, container.value)
-            }
-            Ok(_) => {
-                ctx.discard(Discard::UnknownTvlv);
-                Disposition::Consumed
-            }
-            Err(discard) => {
-                ctx.discard(discard);
-                Disposition::Consumed
-            }
-        };
-        if answer == Disposition::PassOn {
-            disposition = Disposition::PassOn;
+    match Containers::new(packet.tvlvs).next() {
+        Some(Ok(container)) if container.kind == Kind::TRANSLATION_TABLE => {
+            table.on_unicast(ctx, routing, for_me, packet, container.value)
+        }
+        Some(Ok(container)) if container.kind == Kind::ROAMING => {
+            table.on_roaming(ctx, routing, for_me, packet, container.value)
+        }
+        Some(Err(discard)) => {
+            ctx.discard(discard);
+            Disposition::Consumed
+        }
+        Some(Ok(_)) | None => {
+            ctx.discard(Discard::UnknownTvlv);
+            Disposition::Consumed
         }
     }
-    disposition
 }

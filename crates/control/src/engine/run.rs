@@ -35,10 +35,6 @@ pub struct Engine {
     published: Node,
 }
 
-/// Outputs kept while nobody drains them. The owner drains after every input; a bound that is never reached says so
-/// better than an assumption.
-const OUTPUTS_MAX: usize = 65_536;
-
 impl Engine {
     /// A node without interfaces. `fib` is the one writer of its tables, `counters` the calling thread's; `seed` decides
     /// all jitter.
@@ -120,10 +116,6 @@ impl Engine {
         self.drain_parts(now);
         self.update_packet_limit(now);
         self.publish_node(now);
-        if self.outputs.len() > OUTPUTS_MAX {
-            self.counters.discard(Discard::QueueFull);
-            self.outputs.truncate(OUTPUTS_MAX);
-        }
     }
 
     /// The next thing to do, oldest first. Call until `None` after every [`Self::handle`].
@@ -231,7 +223,12 @@ impl Engine {
     fn try_frame(&mut self, now: Instant, iface: Iface, bytes: &[u8]) -> Result<(), Discard> {
         let frame = Frame::parse(bytes)?;
         self.interfaces.active(iface).ok_or(Discard::Inactive)?;
-        match packet::packet_type(frame.payload)? {
+        let packet_type = packet::packet_type(frame.payload)?;
+        // The data plane has looked already, but the engine must not depend on who feeds it.
+        packet::check_addresses(packet_type, frame.destination, frame.source, |mac| {
+            self.interfaces.is_mine(mac)
+        })?;
+        match packet_type {
             PacketType::Ogm => {
                 let (mut ctx, parts) = self.split(now);
                 parts.batman_iv.on_frame(
@@ -244,12 +241,8 @@ impl Engine {
                 );
                 Ok(())
             }
-            PacketType::UnicastTvlv => {
-                self.check_unicast(&frame)?;
-                self.on_unicast_tvlv(now, iface, frame.payload)
-            }
+            PacketType::UnicastTvlv => self.on_unicast_tvlv(now, iface, frame.payload),
             PacketType::Icmp => {
-                self.check_unicast(&frame)?;
                 let (_, destination) = packet::unicast_style(frame.payload)?;
                 let for_me = self.interfaces.is_mine(destination);
                 let (mut ctx, parts) = self.split(now);
@@ -258,14 +251,6 @@ impl Engine {
             }
             _ => Err(Discard::Type),
         }
-    }
-
-    /// WIRE-11, checked here too since the engine must not depend on who feeds it.
-    fn check_unicast(&self, frame: &Frame<'_>) -> Result<(), Discard> {
-        if !frame.destination.is_station() || frame.source.is_group() {
-            return Err(Discard::Address);
-        }
-        if self.interfaces.is_mine(frame.destination) { Ok(()) } else { Err(Discard::NotForUs) }
     }
 
     fn on_unicast_tvlv(&mut self, now: Instant, iface: Iface, bytes: &[u8]) -> Result<(), Discard> {
@@ -360,7 +345,7 @@ impl Engine {
             local_full,
             ..Node::default()
         };
-        for (iface, interface) in self.interfaces.iter() {
+        for (iface, interface) in Iface::all().filter_map(|i| Some((i, self.interfaces.get(i)?))) {
             node.ifaces[iface.index()] = Some(IfaceEntry {
                 mac: interface.link.mac,
                 mtu: interface.link.mtu,
@@ -405,15 +390,17 @@ struct Parts<'a> {
     table: &'a mut TranslationTable,
 }
 
-/// The TVLV area of the own OGM that is about to leave (IV-17): the translation table's container. `None` if it cannot
-/// be built; then no OGM is sent in this round (TVLV-08).
+/// The TVLV area of the own OGM that is about to leave (IV-17): the translation table's container, or nothing as long as
+/// there is no table to announce. `None` if it cannot be built; then no OGM is sent in this round (TVLV-08).
 fn own_containers(
     ctx: &mut Context<'_>,
     table: &mut TranslationTable,
     room: usize,
 ) -> Option<Vec<u8>> {
     const HEADER: usize = noctule_wire::tvlv::CONTAINER_HEADER_LEN;
-    let value = table.ogm_value(ctx, room.saturating_sub(HEADER))?;
+    let Some(value) = table.ogm_value(ctx, room.saturating_sub(HEADER)) else {
+        return Some(Vec::new());
+    };
     let mut area = Vec::with_capacity(HEADER + value.len());
     match noctule_wire::tvlv::append(&mut area, Kind::TRANSLATION_TABLE, &value) {
         Ok(()) => Some(area),

@@ -282,6 +282,48 @@ fn tvlv_27_and_28_what_travels_on_and_what_is_consumed() {
     assert_eq!(segment.outputs(0), [], "TVLV-29: TTL spent");
 }
 
+/// A packet with two containers is answered or travels on, never both.
+#[test]
+fn tvlv_23_only_the_first_container_of_a_packet_counts() {
+    let mut segment = Segment::of(3);
+    segment.run(Duration::from_secs(6));
+    let roam = [5, 1, 0, 8, 2, 0xcc, 0, 0, 0, 1, 0, 0];
+    // A request for node 2's full table, which node 0 can answer: it has it.
+    let reader = segment.nodes[0].fib.reader();
+    let ttvn = reader.pin().originator(mac(2)).unwrap().ttvn();
+    let crc =
+        segment.nodes[0].global_rows().iter().find(|row| row.originator == mac(2)).unwrap().crc;
+    let mut request = vec![4, 1, 0, 12, 0x12, ttvn.0, 0, 1];
+    request.extend(crc.to_be_bytes());
+    request.extend([0, 0, 0, 0]);
+    for area in [[&request[..], &roam].concat(), [&roam[..], &request].concat()] {
+        let packet = UnicastTvlv::new(mac(2), mac(1), &area);
+        let mut bytes = vec![0; packet.wire_len()];
+        packet.emit(&mut bytes);
+        segment.hand(0, mac(1), mac(0), &bytes);
+        let outputs = segment.outputs(0);
+        assert_eq!(outputs.len(), 1, "{outputs:?}");
+    }
+}
+
+#[test]
+fn tvlv_05_a_node_without_a_table_still_sends_ogms() {
+    let fib = Writer::new(HashKey([1, 2]), 0, SeqNo(0));
+    let now = Instant::from_millis(1);
+    let mut engine = Engine::new(now, Settings::default(), fib, Arc::default(), 1);
+    let link = Link { mac: mac(0), mtu: 1500, wifi: false, up: true };
+    let settings = IfaceSettings::default();
+    engine.handle(now, Input::Attach { iface: iface(), link, settings, seqno: 5 });
+    let mut sent = 0;
+    while engine.next_deadline() < Instant::from_millis(3000) {
+        engine.handle(engine.next_deadline().max(now), Input::Deadline);
+        sent += core::iter::from_fn(|| engine.poll_output())
+            .filter(|output| matches!(output, Output::Transmit { .. }))
+            .count();
+    }
+    assert!(sent >= 2, "{sent} OGMs in 3 s");
+}
+
 /// One crafted packet must not make anybody send more than one (the request storm of the field).
 #[test]
 fn crafted_ogms_do_not_make_a_storm_of_requests() {

@@ -14,11 +14,12 @@ use crate::wake::Wake;
 use crossbeam_channel::{Receiver as Queue, Sender};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use noctule_dataplane::packet::{Receiver, Transmitter};
+use noctule_dataplane::packet::{Receiver, RxFrame, Transmitter};
 use noctule_dataplane::tap::{FRAME_LEN_MAX, Tap, TapError};
 use noctule_dataplane::{Hint, Pipeline};
 use noctule_fib::{Counters, IFACES_MAX, Iface};
-use noctule_wire::{Discard, Instant};
+use noctule_wire::payload::checksum;
+use noctule_wire::{Discard, ETHERNET_HEADER_LEN, Instant};
 use outlet::WorkerOutlet;
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -84,6 +85,16 @@ pub(crate) struct Worker {
     engine: Wake,
     tap_gone: Sender<()>,
     next_drops: Instant,
+}
+
+/// Fills in the inner frame's checksum where a sender on this machine left that to hardware which is not there (veth):
+/// the next hop could not tell such a frame from a damaged one.
+fn complete_checksum(frame: &mut RxFrame<'_>) {
+    if frame.checksum_not_ready()
+        && let Some(packet) = frame.get_mut(ETHERNET_HEADER_LEN..)
+    {
+        checksum::fill_inner(packet);
+    }
 }
 
 impl Worker {
@@ -175,10 +186,12 @@ impl Worker {
         let Some(port) = &mut self.ports[iface.index()] else { return false };
         let Some(mut frame) = port.receiver.next_frame() else { return false };
         let mut session = self.pipeline.session(self.clock.now());
+        complete_checksum(&mut frame);
         session.receive(iface, &mut frame, &mut self.outlet);
         drop(frame);
         for _ in 1..BATCH {
             let Some(mut frame) = port.receiver.next_frame() else { return false };
+            complete_checksum(&mut frame);
             session.receive(iface, &mut frame, &mut self.outlet);
         }
         true

@@ -105,7 +105,7 @@ impl<'a> Job<'a> {
         Self { session, tier, deadline, commands: Cell::new(0) }
     }
 
-    /// Runs a command of [`Self::command`] to its end, within what is left of the tier's time.
+    /// Runs a command of [`Self::cargo`] or [`Self::xtask`] to its end, within what is left of the tier's time.
     pub(crate) fn run(&self, command: &mut Command) -> Result<Finished> {
         let folder = paths::target().join("xtask").join("test");
         fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;

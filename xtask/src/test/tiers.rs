@@ -172,7 +172,7 @@ fn check(job: &Job<'_>, words: &[&str]) -> Result<Outcome> {
 }
 
 fn docs(job: &Job<'_>) -> Result<Outcome> {
-    let mut command = job.cargo(&["doc", "--workspace", "--no-deps", "--exclude", "xtask"]);
+    let mut command = job.cargo(&["doc", "--workspace", "--no-deps", "--document-private-items"]);
     Ok(job.run(command.env("RUSTDOCFLAGS", "-D warnings"))?.check())
 }
 

@@ -1,8 +1,9 @@
 //! A hash map with one writer and any number of readers that never wait.
 //!
-//! Chains of immutable nodes hang on an array of atomic heads. To change an entry, the writer links a new node in front
-//! and then unlinks the old one; to grow, it builds a second array and swaps it in. What is unlinked is freed when no
-//! reader can hold it any more (`crossbeam-epoch`).
+//! Chains of immutable nodes hang on an array of atomic heads. To change an entry, the writer swings the one link that led
+//! to it to a new node with the same successor, so a reader on its way along the chain meets the old node or the new one
+//! wherever it stands; a new key goes to the front. To grow, the writer builds a second array and swaps it in. What is
+//! unlinked is freed when no reader can hold it any more (`crossbeam-epoch`).
 //!
 //! Keys come from the air, so the hash is keyed with a secret from start-up: nobody can aim at one bucket.
 
@@ -117,13 +118,18 @@ impl<K: MapKey + Send + Sync + 'static, V: Clone + Send + Sync + 'static> Map<K,
         // SAFETY: as in `get`.
         let table = unsafe { self.table.load(Acquire, guard).deref() };
         let head = table.head(self.hash(key));
-        let first = head.load(Acquire, guard);
-        let node = Owned::new(Node { key, value, next: Atomic::from(first) }).into_shared(guard);
-        head.store(node, Release);
-        // SAFETY: just linked; only this writer unlinks.
-        let node = unsafe { node.deref() };
-        if !unlink(&node.next, key, guard) {
-            exclusive.len += 1;
+        let found = find(head, key, guard);
+        // In its predecessor's place, not in front: a reader that has passed the front and not yet reached the old node
+        // would find neither.
+        let (link, next) = match &found {
+            Some(found) => (found.link, found.next),
+            None => (head, head.load(Acquire, guard)),
+        };
+        link.store(Owned::new(Node { key, value, next: Atomic::from(next) }), Release);
+        match found {
+            // SAFETY: unlinked, so readers that pin from here on cannot reach it; those that hold it are waited for.
+            Some(found) => unsafe { guard.defer_destroy(found.node) },
+            None => exclusive.len += 1,
         }
     }
 
@@ -131,11 +137,12 @@ impl<K: MapKey + Send + Sync + 'static, V: Clone + Send + Sync + 'static> Map<K,
     pub fn remove(&self, exclusive: &mut Exclusive, key: K, guard: &Guard) -> bool {
         // SAFETY: as in `get`.
         let table = unsafe { self.table.load(Acquire, guard).deref() };
-        let removed = unlink(table.head(self.hash(key)), key, guard);
-        if removed {
-            exclusive.len -= 1;
-        }
-        removed
+        let Some(found) = find(table.head(self.hash(key)), key, guard) else { return false };
+        found.link.store(found.next, Release);
+        // SAFETY: as in `insert`.
+        unsafe { guard.defer_destroy(found.node) };
+        exclusive.len -= 1;
+        true
     }
 
     fn grow_if_full(&self, exclusive: &Exclusive, guard: &Guard) {
@@ -175,22 +182,26 @@ impl<K: MapKey + Send + Sync + 'static, V: Clone + Send + Sync + 'static> Map<K,
     }
 }
 
-/// Takes the first node with `key` out of the chain that starts at `link`.
-fn unlink<K: MapKey + 'static, V: 'static>(
-    link: &Atomic<Node<K, V>>,
+/// Where a node hangs in its chain.
+struct Found<'g, K, V> {
+    /// The link that leads to it.
+    link: &'g Atomic<Node<K, V>>,
+    node: Shared<'g, Node<K, V>>,
+    next: Shared<'g, Node<K, V>>,
+}
+
+/// Looks for `key` in the chain that starts at `link`. For the writer: what it finds stays linked until the writer acts.
+fn find<'g, K: MapKey, V>(
+    mut link: &'g Atomic<Node<K, V>>,
     key: K,
-    guard: &Guard,
-) -> bool {
-    let mut link = link;
+    guard: &'g Guard,
+) -> Option<Found<'g, K, V>> {
     loop {
-        let node: Shared<'_, Node<K, V>> = link.load(Acquire, guard);
-        // SAFETY: as in `Map::get`; only this thread unlinks.
-        let Some(entry) = (unsafe { node.as_ref() }) else { return false };
+        let node = link.load(Acquire, guard);
+        // SAFETY: as in `Map::get`; only the caller unlinks.
+        let entry = unsafe { node.as_ref() }?;
         if entry.key == key {
-            link.store(entry.next.load(Acquire, guard), Release);
-            // SAFETY: unlinked, so readers that pin from here on cannot reach it; those that hold it are waited for.
-            unsafe { guard.defer_destroy(node) };
-            return true;
+            return Some(Found { link, node, next: entry.next.load(Acquire, guard) });
         }
         link = &entry.next;
     }
@@ -256,6 +267,46 @@ mod tests {
         }
     }
 
+    /// A reader stands at a node while what comes behind it is replaced, and the one it stands at too.
+    #[test]
+    fn a_reader_on_its_way_along_a_chain_misses_nothing() {
+        let (map, mut exclusive) = Map::new(KEY);
+        let guard = crossbeam_epoch::pin();
+        // Three keys of one bucket; the last one inserted stands in front.
+        let bucket = |key| (map.hash(key) >> 32) as usize & (BUCKETS_MIN - 1);
+        let chain: Vec<Mac> = (0..).map(mac).filter(|key| bucket(*key) == 5).take(3).collect();
+        let &[last, middle, first] = chain.as_slice() else { panic!("three keys") };
+        for key in [last, middle, first] {
+            map.insert(&mut exclusive, key, 1, &guard);
+        }
+        // SAFETY: `guard` is pinned, and both are linked.
+        let table = unsafe { map.table.load(Acquire, &guard).deref() };
+        let stands_at = |key| find(table.head(map.hash(key)), key, &guard).map(|found| found.node);
+        let (front, between) = (stands_at(first), stands_at(middle));
+        let rest_of_the_way = |from: Option<Shared<'_, Node<Mac, u32>>>| {
+            let mut seen = Vec::new();
+            // SAFETY: `guard` is pinned since before the node was unlinked.
+            let mut node = unsafe { from.and_then(|node| node.as_ref()) };
+            while let Some(entry) = node {
+                seen.push((entry.key, entry.value));
+                // SAFETY: as above.
+                node = unsafe { entry.next.load(Acquire, &guard).as_ref() };
+            }
+            seen
+        };
+
+        map.insert(&mut exclusive, last, 2, &guard);
+        assert_eq!(rest_of_the_way(front), [(first, 1), (middle, 1), (last, 2)]);
+        map.insert(&mut exclusive, middle, 2, &guard);
+        assert_eq!(rest_of_the_way(front), [(first, 1), (middle, 2), (last, 2)]);
+        assert_eq!(rest_of_the_way(between), [(middle, 1), (last, 2)]);
+        map.remove(&mut exclusive, middle, &guard);
+        map.insert(&mut exclusive, last, 3, &guard);
+        assert_eq!(rest_of_the_way(front), [(first, 1), (last, 3)]);
+        let left_behind = rest_of_the_way(between);
+        assert!(left_behind.iter().any(|(key, _)| *key == last), "{left_behind:?}");
+    }
+
     /// Readers look while the writer replaces, removes and grows. A value that was freed would fail its own check.
     #[test]
     fn readers_never_see_a_torn_or_freed_value() {
@@ -269,30 +320,31 @@ mod tests {
         }
         let drops = Arc::new(AtomicUsize::new(0));
         let (map, mut exclusive) = Map::new(KEY);
+        let value = Checked(Box::new([0, !0]), Arc::clone(&drops));
+        map.insert(&mut exclusive, mac(0), value, &crossbeam_epoch::pin());
         let done = AtomicBool::new(false);
+        let passes = AtomicUsize::new(0);
         std::thread::scope(|scope| {
             for _ in 0..2 {
                 scope.spawn(|| {
-                    let mut found = 0u64;
                     while !done.load(Ordering::Relaxed) {
                         let guard = crossbeam_epoch::pin();
                         for number in 0..300 {
                             let value: Option<&Checked> = map.get(mac(number), &guard);
                             if let Some(value) = value {
                                 assert_eq!(value.0[0], !value.0[1], "read a freed value");
-                                found += 1;
                             }
                             // Entry 0 is replaced again and again, but never missing once it is there.
                             assert!(number != 0 || value.is_some());
                         }
+                        passes.fetch_add(1, Ordering::Relaxed);
                     }
-                    found
                 });
-                let guard = crossbeam_epoch::pin();
-                let value = Checked(Box::new([0, !0]), Arc::clone(&drops));
-                map.insert(&mut exclusive, mac(0), value, &guard);
             }
-            for round in 0..60_000u32 {
+            // As long as it takes until the readers have looked often, on however many cores. A reader that fails leaves
+            // its count behind, so the rounds are bounded too.
+            let often = || passes.load(Ordering::Relaxed) >= 20_000;
+            for round in (0..20_000_000u32).take_while(|round| *round < 60_000 || !often()) {
                 let guard = crossbeam_epoch::pin();
                 let value = Checked(Box::new([round, !round]), Arc::clone(&drops));
                 let key = mac(round % 300);

@@ -33,12 +33,13 @@ use scenarios::Scenario;
 
 /// What may be said after `interop`.
 pub(crate) const ARGUMENTS: &str =
-    "[--kernel 6.1|7.2] [--baseline] [--verbose] [--list] [SCENARIO...]";
+    "[--kernel 6.1|7.2] [--baseline] [--rounds N] [--verbose] [--list] [SCENARIO...]";
 /// What it means.
 const USAGE: &str = "\
   SCENARIO    a name (`chain`: all its kinds of nodes) or one kind (`chain/K-N-K`); default: all
   --kernel    only this release of the kernel module; default: all
   --baseline  also the scenarios with kernel nodes only
+  --rounds    how often `start` and `diamond` measure each time: 10 or more for figures to quote
   --verbose   also the steps between the figures
   --list      name the scenarios and do nothing";
 
@@ -46,10 +47,14 @@ const USAGE: &str = "\
 const PROGRAMS: [(&str, &str); 4] =
     [("batctl", "batctl"), ("depmod", "kmod"), ("modprobe", "kmod"), ("tshark", "tshark")];
 
+/// So many take about an hour.
+const ROUNDS_MAX: u32 = 100;
+
 /// What the command line asks for.
 struct Asked {
     releases: Vec<Release>,
     scenarios: Vec<&'static Scenario>,
+    rounds: Option<u32>,
     verbose: bool,
     list: bool,
 }
@@ -81,15 +86,16 @@ pub(crate) fn main(words: &[String]) -> Result<ExitCode> {
 /// The verb with which this program is started inside a guest; nobody types it.
 pub(crate) const GUEST: &str = "interop-guest";
 
-/// Runs the verb [`GUEST`], inside the guest: `FOLDER BATCTL NOCTULE SCENARIO...`.
+/// Runs the verb [`GUEST`], inside the guest: `FOLDER BATCTL NOCTULE ROUNDS SCENARIO...`; 0 rounds: as many as a test needs.
 pub(crate) fn guest(words: &[String]) -> Result<ExitCode> {
-    let [folder, batctl, noctule, names @ ..] = words else { bail!("too few words") };
+    let [folder, batctl, noctule, rounds, names @ ..] = words else { bail!("too few words") };
     let programs = Programs {
         batctl: PathBuf::from(batctl),
         noctule: PathBuf::from(noctule),
         logs: PathBuf::from(folder),
     };
-    stage::play(Path::new(folder), &programs, names)?;
+    let rounds = rounds.parse().context("no number of rounds")?;
+    stage::play(Path::new(folder), &programs, rounds, names)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -97,6 +103,7 @@ fn parse(words: &[String]) -> Result<Asked> {
     let mut asked = Asked {
         releases: Release::ALL.to_vec(),
         scenarios: Vec::new(),
+        rounds: None,
         verbose: false,
         list: false,
     };
@@ -113,6 +120,12 @@ fn parse(words: &[String]) -> Result<Asked> {
                 ];
             }
             "--baseline" => baseline = true,
+            "--rounds" => {
+                let rounds = words.next().and_then(|word| word.parse().ok());
+                let rounds = rounds.filter(|rounds| (1..=ROUNDS_MAX).contains(rounds));
+                let wanted = || BadUse::because(format!("--rounds wants 1 to {ROUNDS_MAX}"));
+                asked.rounds = Some(rounds.ok_or_else(wanted)?);
+            }
             "--verbose" => asked.verbose = true,
             "--list" => asked.list = true,
             option if option.starts_with('-') => {
@@ -141,8 +154,8 @@ fn parse(words: &[String]) -> Result<Asked> {
 fn play(release: Release, asked: &Asked, noctule: &Path) -> Counts {
     let asked_for = asked.scenarios.len();
     // The file of this program may be replaced by a build while the guests run it.
-    let prepared =
-        paths::Copy::new().and_then(|this| Ok((prepare(release, &this, noctule)?, this)));
+    let prepared = paths::Copy::new()
+        .and_then(|this| Ok((prepare(release, asked.rounds, &this, noctule)?, this)));
     let (run, _this) = match prepared {
         Ok(prepared) => prepared,
         Err(error) => {
@@ -167,7 +180,12 @@ fn play(release: Release, asked: &Asked, noctule: &Path) -> Counts {
 }
 
 /// Looks for everything that a run needs. An error is the reason to skip it.
-fn prepare(release: Release, this: &paths::Copy, noctule: &Path) -> Result<Run> {
+fn prepare(
+    release: Release,
+    rounds: Option<u32>,
+    this: &paths::Copy,
+    noctule: &Path,
+) -> Result<Run> {
     packages::ensure(&PROGRAMS)?;
     let batctl = packages::find("batctl").context("batctl is missing")?;
     Ok(Run {
@@ -176,6 +194,7 @@ fn prepare(release: Release, this: &paths::Copy, noctule: &Path) -> Result<Run> 
         guest: this.path().to_owned(),
         batctl,
         noctule: noctule.to_owned(),
+        rounds: rounds.unwrap_or(0),
     })
 }
 
@@ -189,8 +208,8 @@ mod tests {
 
     #[test]
     fn the_command_line_is_read() {
-        let asked = parse(&words("--kernel 7.2 chain/K-N-K pair")).unwrap();
-        assert_eq!(asked.releases, [Release::V7_2]);
+        let asked = parse(&words("--kernel 7.2 --rounds 10 chain/K-N-K pair")).unwrap();
+        assert_eq!((&asked.releases[..], asked.rounds), (&[Release::V7_2][..], Some(10)));
         let names: Vec<_> = asked.scenarios.iter().map(|one| one.full_name()).collect();
         assert_eq!(names, ["chain/K-N-K", "pair/K-K", "pair/K-N", "pair/N-N"]);
     }
@@ -203,7 +222,14 @@ mod tests {
 
     #[test]
     fn a_bad_command_line_is_refused() {
-        for bad in ["--kernel", "--kernel 5.10", "--nonsense", "no-such-scenario"] {
+        for bad in [
+            "--kernel",
+            "--kernel 5.10",
+            "--rounds",
+            "--rounds 0",
+            "--nonsense",
+            "no-such-scenario",
+        ] {
             assert!(parse(&words(bad)).is_err(), "{bad}");
         }
     }

@@ -6,6 +6,7 @@ mod demo;
 mod fuzz;
 mod interop;
 mod lab;
+mod measure;
 mod netns;
 mod node;
 mod packages;
@@ -66,6 +67,12 @@ const VERBS: &[Verb] = &[
         arguments: "[CASE...]",
         about: "real nodes on this kernel, in network namespaces",
         run: netns::main,
+    },
+    Verb {
+        name: "measure",
+        arguments: "",
+        about: "memory and processor time of a node in a mesh of 200, for docs/performance.md",
+        run: measure::main,
     },
     Verb {
         name: "lab",

@@ -62,13 +62,17 @@ impl Node {
 
     /// Links two nodes by a veth pair; returns the names of the two ends, `e1`, `e2`, … in order.
     pub(crate) fn link(&mut self, other: &mut Self, lab: &Lab, mtu: u32) -> Result<[String; 2]> {
-        self.links += 1;
-        other.links += 1;
-        let names = [format!("e{}", self.links), format!("e{}", other.links)];
+        let names = [self.plug(), other.plug()];
         let here = End { name: &names[0], mac: self.mac(self.links) };
         let there = End { name: &names[1], mac: other.mac(other.links) };
         lab.veth(&self.namespace, &here, &other.namespace, &there, mtu)?;
         Ok(names)
+    }
+
+    /// Counts one more link and returns its name: for a cable to something that is no node.
+    pub(crate) fn plug(&mut self) -> String {
+        self.links += 1;
+        format!("e{}", self.links)
     }
 
     /// The names of its links.

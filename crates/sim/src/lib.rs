@@ -16,6 +16,7 @@
 mod link;
 mod mesh;
 mod node;
+mod outside;
 mod probe;
 mod topology;
 

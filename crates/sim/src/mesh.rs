@@ -8,7 +8,7 @@ use core::time::Duration;
 use noctule_control::{Input, Rng, Settings};
 use noctule_fib::{Counter, Iface, View};
 use noctule_wire::{ETHERNET_HEADER_LEN, Instant, Mac, PacketType, Unicast, packet};
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::rc::Rc;
 
 /// A number of seconds, for scenarios that read as sentences.
@@ -48,7 +48,7 @@ pub(crate) fn wall_clock(now: Instant) -> u32 {
     1_700_000_000 + u32::try_from(now.as_millis() / 1000).unwrap_or(0)
 }
 
-type Port = (NodeId, Iface);
+pub(crate) type Port = (NodeId, Iface);
 
 #[derive(Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum Event {
@@ -66,6 +66,10 @@ pub struct Mesh {
     nodes: Vec<Node>,
     /// Directed: who hears what leaves by a port.
     links: BTreeMap<Port, BTreeMap<Port, Link>>,
+    /// Ports on a cable that leads out of the simulation.
+    pub(crate) outside: BTreeSet<Port>,
+    /// What they sent since somebody asked.
+    pub(crate) sent_outside: Vec<Rc<[u8]>>,
     queue: BinaryHeap<Reverse<(Instant, u64, Event)>>,
     queued: u64,
     wakes: BTreeMap<NodeId, Instant>,
@@ -89,6 +93,8 @@ impl Mesh {
             settings,
             nodes: Vec::new(),
             links: BTreeMap::new(),
+            outside: BTreeSet::new(),
+            sent_outside: Vec::new(),
             queue: BinaryHeap::new(),
             queued: 0,
             wakes: BTreeMap::new(),
@@ -257,6 +263,9 @@ impl Mesh {
         }
         let receiver = Mac::from_prefix(&frame).expect("frames have a header");
         let frame: Rc<[u8]> = frame.into();
+        if self.outside.contains(&(from, iface)) {
+            self.sent_outside.push(Rc::clone(&frame));
+        }
         let Some(targets) = self.links.get(&(from, iface)) else { return };
         let mut arrivals = Vec::new();
         for ((node, port), link) in targets {

@@ -33,6 +33,8 @@ pub(super) struct Run {
     pub(super) batctl: PathBuf,
     /// `noctule`.
     pub(super) noctule: PathBuf,
+    /// How often a measuring scenario repeats; 0 for as often as a test needs.
+    pub(super) rounds: u32,
 }
 
 /// What came of a scenario.
@@ -109,9 +111,11 @@ impl Run {
             folder.into(),
             self.batctl.clone().into(),
             self.noctule.clone().into(),
+            self.rounds.to_string().into(),
             scenario.full_name().into(),
         ];
-        let limit = Duration::from_secs(scenario.seconds) * PATIENCE.0 + PATIENCE.1;
+        let usual = Duration::from_secs(scenario.seconds) * self.rounds.max(1);
+        let limit = usual * PATIENCE.0 + PATIENCE.1;
         Guest::boot(&self.kernel, folder, &command, limit)?.wait(&|| false)
     }
 }

@@ -486,6 +486,21 @@ pub(crate) fn seconds(time: Duration) -> String {
     format!("{:.2} s", time.as_secs_f64())
 }
 
+/// The middle one of some times; zero if there is none.
+pub(crate) fn median(times: &[Duration]) -> Duration {
+    let mut sorted = times.to_vec();
+    sorted.sort();
+    sorted.get(sorted.len() / 2).copied().unwrap_or_default()
+}
+
+/// `median 1.20 s, 1.00 s to 2.00 s, 3 times`.
+pub(crate) fn spread(times: &[Duration]) -> String {
+    let [least, most] =
+        [times.iter().min(), times.iter().max()].map(|time| time.copied().unwrap_or_default());
+    let [middle, least, most] = [median(times), least, most].map(seconds);
+    format!("median {middle}, {least} to {most}, {} times", times.len())
+}
+
 /// Seconds, for the limits of waits.
 pub(crate) const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)

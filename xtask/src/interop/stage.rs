@@ -18,6 +18,8 @@ pub(crate) struct Stage {
     pub(crate) programs: Programs,
     /// The kinds of the scenario's nodes, as in `K-N-K`.
     pub(crate) kinds: &'static str,
+    /// How often a measuring scenario repeats, if somebody asked.
+    rounds: u32,
     /// Where the scenario says what it does and sees.
     pub(crate) record: Record,
     capture: Pcapng,
@@ -25,6 +27,11 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
+    /// How often a measurement is to be made: as often as it was asked for, or as a test needs it.
+    pub(crate) const fn rounds(&self, of_a_test: u32) -> u32 {
+        if self.rounds == 0 { of_a_test } else { self.rounds }
+    }
+
     /// Builds a mesh of the scenario's own kinds.
     pub(crate) fn mesh(&mut self, links: &[(u8, u8)]) -> Result<Scene<'_>> {
         self.mesh_of(self.kinds, links)
@@ -48,15 +55,25 @@ impl Stage {
 /// Plays scenarios one after the other; their records and captures go to `folder`.
 ///
 /// The exit status says whether they could be played: what they found is in the records.
-pub(crate) fn play(folder: &Path, programs: &Programs, names: &[String]) -> Result<()> {
+pub(crate) fn play(
+    folder: &Path,
+    programs: &Programs,
+    rounds: u32,
+    names: &[String],
+) -> Result<()> {
     for name in names {
         let scenario = scenarios::find(name).with_context(|| format!("no scenario {name}"))?;
-        play_one(folder, programs, scenario)?;
+        play_one(folder, programs, rounds, scenario)?;
     }
     Ok(())
 }
 
-fn play_one(folder: &Path, programs: &Programs, scenario: &'static Scenario) -> Result<()> {
+fn play_one(
+    folder: &Path,
+    programs: &Programs,
+    rounds: u32,
+    scenario: &'static Scenario,
+) -> Result<()> {
     let name = scenario.file_name();
     let logs = folder.join(format!("{name}.logs"));
     fs::create_dir_all(&logs)?;
@@ -64,6 +81,7 @@ fn play_one(folder: &Path, programs: &Programs, scenario: &'static Scenario) -> 
     let mut stage = Stage {
         programs,
         kinds: scenario.kinds,
+        rounds,
         record: Record::create(folder, &name)?,
         capture: Pcapng::create(&capture_path(folder, &name))?,
         lab: Lab::new(&format!("interop-{name}"))?,

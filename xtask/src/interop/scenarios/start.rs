@@ -8,36 +8,40 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use super::super::scene::{seconds, secs};
+use super::super::scene::{median, seconds, secs, spread};
 use super::super::stage::Stage;
 
 pub(super) const ABOUT: &str = "two neighbours start: the time until the first ping passes";
 pub(super) const ABOUT_BROADCAST: &str =
     "two neighbours start with the kernel's defaults: how long broadcast is held back";
 
-/// How often each pair is started.
-const ROUNDS: usize = 3;
+/// How often each pair is started in a test.
+const ROUNDS: u32 = 3;
 /// The kernel's default, which is Noctule's too.
 const DEFAULT_INTERVAL_MS: u32 = 1000;
 /// What a busy machine may add to one of the times.
 const SLACK: Duration = Duration::from_millis(500);
+/// How often the host asks for an address that nobody has told it, in milliseconds. With the usual second the time would
+/// be that of ARP: a request that comes a moment too early costs a second.
+const ARP_RETRANSMISSION: &str = "100";
 
 pub(super) fn play(stage: &mut Stage) -> Result<()> {
-    let mut medians = Vec::new();
-    for kinds in ["K-K", "N-N", "K-N"] {
-        let mut times = Vec::new();
-        for _ in 0..ROUNDS {
+    let kinds = ["K-K", "N-N", "K-N"];
+    let mut times = [const { Vec::new() }; 3];
+    // By turns, so that whatever else the machine does meets all of them.
+    for _ in 0..stage.rounds(ROUNDS) {
+        for (kinds, times) in kinds.into_iter().zip(&mut times) {
             times.push(first_ping(stage, kinds)?);
         }
-        let shown: Vec<_> = times.iter().copied().map(seconds).collect();
-        stage.record.figure(format!("{kinds}: first ping after"), shown.join(", "));
-        times.sort();
-        medians.push(times[ROUNDS / 2]);
     }
+    for (kinds, times) in kinds.into_iter().zip(&mut times) {
+        stage.record.figure(format!("{kinds}: first ping after"), spread(times));
+    }
+    let [kernel, noctule, _] = times.map(|times| median(&times));
     stage.record.check(
         "the first ping between two Noctule nodes passes no later than between two kernel nodes",
-        medians[1] <= medians[0] + SLACK,
-        format!("medians: N-N {}, K-K {}", seconds(medians[1]), seconds(medians[0])),
+        noctule <= kernel + SLACK,
+        format!("medians: N-N {}, K-K {}", seconds(noctule), seconds(kernel)),
     );
     Ok(())
 }
@@ -47,6 +51,10 @@ fn first_ping(stage: &mut Stage, kinds: &str) -> Result<Duration> {
     scene.set_interval(DEFAULT_INTERVAL_MS);
     let begun = Instant::now();
     scene.start_all()?;
+    for number in [1, 2] {
+        let setting = "net.ipv4.neigh.bat0.retrans_time_ms";
+        scene.node(number).space().set_sysctl(setting, ARP_RETRANSMISSION)?;
+    }
     let took = scene
         .node(1)
         .first_ping(scene.node(2), begun, secs(60))?

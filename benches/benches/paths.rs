@@ -1,16 +1,14 @@
-//! The hot path without I/O: parsing, lookup, forwarding; and one OGM in a mesh of 200 originators.
+//! The hot path without I/O: parsing, lookup, forwarding.
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use noctule_control::{Engine, IfaceSettings, Input, Link, Settings};
 use noctule_dataplane::pipeline::PipelineSettings;
 use noctule_dataplane::{Hint, Outlet, Pipeline};
 use noctule_fib::{
-    Announcers, Counters, GlobalClient, HashKey, Iface, IfaceEntry, Neighbours, NextHop, Node,
-    View, Writer,
+    Announcers, GlobalClient, HashKey, Iface, IfaceEntry, Neighbours, NextHop, Node, View, Writer,
 };
 use noctule_wire::ethernet::mesh_header;
 use noctule_wire::tvlv::translation_table::ClientFlags;
-use noctule_wire::{Client, Discard, Instant, Mac, Ogm, SeqNo, Ttvn, Unicast, packet};
+use noctule_wire::{Client, Discard, Instant, Mac, SeqNo, Ttvn, Unicast, packet};
 use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -164,48 +162,5 @@ fn under_churn(c: &mut Criterion, fib: &mut Writer) {
     });
 }
 
-fn ogm(c: &mut Criterion) {
-    let now = Instant::from_millis(1);
-    let fib = Writer::new(KEY, 0, SeqNo(0));
-    let mut engine = Engine::new(now, Settings::default(), fib, Arc::<Counters>::default(), 1);
-    let link = Link { mac: mac(1, 1), mtu: 1500, wifi: false, up: true };
-    let settings = IfaceSettings::default();
-    engine.handle(now, Input::Attach { iface: iface(0), link, settings, seqno: 0 });
-    let mut seqno = 0u32;
-    let frames = |round: u32| -> Vec<Vec<u8>> {
-        let frame = |number: u32| {
-            let ogm = Ogm {
-                ttl: 49,
-                flags: Default::default(),
-                seqno: SeqNo(round),
-                originator: mac(2, number),
-                previous_sender: mac(2, number),
-                reserved: 0,
-                tq: 250,
-                tvlvs: &[],
-            };
-            let mut frame = mesh_header(Mac::BROADCAST, mac(2, number % 8)).to_vec();
-            frame.resize(14 + ogm.wire_len(), 0);
-            ogm.emit(&mut frame[14..]);
-            frame
-        };
-        (0..200).map(frame).collect()
-    };
-    c.bench_function("process one OGM at 200 originators", |b| {
-        let mut round = frames(0);
-        let mut at = 0;
-        b.iter(|| {
-            if at == round.len() {
-                seqno += 1;
-                round = frames(seqno);
-                at = 0;
-            }
-            engine.handle(now, Input::Frame { iface: iface(0), bytes: black_box(&round[at]) });
-            at += 1;
-            while engine.poll_output().is_some() {}
-        });
-    });
-}
-
-criterion_group!(benches, hot, ogm);
+criterion_group!(benches, hot);
 criterion_main!(benches);

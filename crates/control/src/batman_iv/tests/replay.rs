@@ -243,6 +243,27 @@ fn a_chain_of_four_starts_like_the_module() {
     }
 }
 
+const LOSSY: [(&str, &[u8]); 2] = [
+    ("6.1", include_bytes!("../../../tests/captures/q-lossy.pcapng")),
+    ("7.2", include_bytes!("../../../tests/captures/7.2/q-lossy.pcapng")),
+];
+
+/// Eighty seconds from nothing between links that lose frames, n1 by two of them:
+///
+/// * n2e1 - n1e1: of what n1 sends 30 % are lost, of what n2 sends 20 %
+/// * n2e2 - n3e1: 10 % and 10 %
+/// * n2e3 - n1e2: nothing, and 50 %
+///
+/// Every quality, and which way is the best at each moment, follows from which frames got lost (IV-44, IV-61, IV-62, IV-67).
+#[test]
+fn lossy_links_are_judged_like_the_module_judges_them() {
+    let places = [("n2e1", mac(2, 1)), ("n2e2", mac(2, 2)), ("n2e3", mac(2, 3))];
+    for (release, file) in LOSSY {
+        let repeated = assert_same(release, &read(file), &places, 0);
+        assert!(repeated > 300, "{release}: {repeated}");
+    }
+}
+
 const TWO_LINKS: &[u8] = include_bytes!("../../../tests/captures/c-iv-2ifs.pcapng");
 
 /// A capture that begins long after the nodes did, with a past before it: the frames from `start` on for one `period`

@@ -6,11 +6,13 @@ mod carry_out;
 mod links;
 mod mesh_interface;
 mod probes;
+mod rest;
 mod tables;
 
 pub(crate) use links::Ports;
 pub(crate) use mesh_interface::{MeshInterface, derived_mac, locally_administered};
 pub(crate) use probes::Probes;
+pub(crate) use rest::Rest;
 
 use crate::clock::{Clock, poll_timeout_ms};
 use crate::control_socket::{Asked, Question};
@@ -24,13 +26,19 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signalfd::SignalFd;
 use noctule_control::{Engine, Input};
 use noctule_dataplane::Hint;
-use noctule_fib::{Counters, Fib};
+use noctule_fib::{Counters, Fib, IFACES_MAX, Iface};
 use noctule_wire::Instant;
 use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Control packets and hints taken before deadlines, interfaces and tools have their turn.
 const BATCH: usize = 128;
+
+/// Descriptors that are waited for beside the control sockets: signals, netlink, the other threads.
+const OTHERS: usize = 3;
+/// How often the kernel is asked for OGMs that found no room, while there is something to do.
+const DROPS_EVERY: Duration = Duration::from_secs(1);
 
 /// Why the node ends.
 #[derive(Debug, Eq, PartialEq)]
@@ -79,6 +87,11 @@ pub(crate) struct Node {
     pub(crate) signals: SignalFd,
     pub(crate) monitor: Monitor,
     pub(crate) tap_gone: Receiver<()>,
+    pub(crate) control_rest: Rest,
+    /// What a control packet is copied into while the engine looks at it.
+    pub(crate) control_buffer: Vec<u8>,
+    /// When the control sockets are asked next what they dropped.
+    pub(crate) next_drops: Instant,
     /// When to try again to use an interface that could not be used.
     pub(crate) retry_at: Option<Instant>,
     /// When the log last said that the local table is full.
@@ -93,7 +106,8 @@ impl Node {
             if self.tap_gone.try_recv().is_ok() {
                 return End::MeshInterfaceGone;
             }
-            let mut more = self.take_packets();
+            let mut more = self.take_control();
+            more |= self.take_packets();
             more |= self.take_hints();
             self.take_questions();
             let now = self.clock.now();
@@ -101,6 +115,10 @@ impl Node {
                 self.feed(now, Input::Deadline);
             }
             self.retry_attaching();
+            if now >= self.next_drops {
+                self.next_drops = now + DROPS_EVERY;
+                self.ports.account_drops(&self.counters);
+            }
             let (signalled, links_changed) = self.wait(more);
             if signalled && let Some(signal) = self.signal() {
                 return End::Signal(signal);
@@ -115,6 +133,30 @@ impl Node {
     pub(crate) fn feed(&mut self, now: Instant, input: Input<'_>) {
         self.engine.handle(now, input);
         self.carry_out(now);
+    }
+
+    /// OGMs from all interfaces by turns; says whether there may be more.
+    fn take_control(&mut self) -> bool {
+        let mut buffer = std::mem::take(&mut self.control_buffer);
+        let (mut any, mut more) = (false, false);
+        for _ in 0..BATCH {
+            any |= more;
+            more = false;
+            for iface in Iface::all() {
+                if self.ports.next_control(iface, &mut buffer) {
+                    more = true;
+                    self.feed(self.clock.now(), Input::Frame { iface, bytes: &buffer });
+                }
+            }
+            if !more {
+                break;
+            }
+        }
+        self.control_buffer = buffer;
+        if any || more {
+            self.control_rest.taken(self.clock.now());
+        }
+        more
     }
 
     fn take_packets(&mut self) -> bool {
@@ -153,17 +195,31 @@ impl Node {
     /// Waits for something to do, or only looks if there is `more` already. Tells whether a signal came and whether an
     /// interface changed.
     fn wait(&self, more: bool) -> (bool, bool) {
-        let deadline = self.engine.next_deadline().min(self.retry_at.unwrap_or(Instant::NEVER));
-        let timeout_ms = if more { 0 } else { poll_timeout_ms(self.clock.now(), deadline) };
-        let mut fds = [
-            PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
-            PollFd::new(self.monitor.as_fd(), PollFlags::POLLIN),
-            PollFd::new(self.wake.as_fd(), PollFlags::POLLIN),
-        ];
+        let now = self.clock.now();
+        let rest_ends = self.control_rest.ends(now);
+        let deadline = [Some(self.engine.next_deadline()), self.retry_at, rest_ends];
+        let deadline = deadline.into_iter().flatten().fold(Instant::NEVER, Instant::min);
+        let timeout_ms = if more { 0 } else { poll_timeout_ms(now, deadline) };
+        let mut fds: [PollFd<'_>; OTHERS + IFACES_MAX] =
+            std::array::from_fn(|_| PollFd::new(self.wake.as_fd(), PollFlags::POLLIN));
+        fds[0] = PollFd::new(self.signals.as_fd(), PollFlags::POLLIN);
+        fds[1] = PollFd::new(self.monitor.as_fd(), PollFlags::POLLIN);
+        let mut used = OTHERS;
+        let listened_to = if rest_ends.is_some() { 0 } else { IFACES_MAX };
+        for receiver in self.ports.control().take(listened_to) {
+            fds[used] = PollFd::new(receiver.as_fd(), PollFlags::POLLIN);
+            used += 1;
+        }
         let timeout = PollTimeout::try_from(timeout_ms).unwrap_or(PollTimeout::MAX);
-        match poll(&mut fds, timeout) {
+        match poll(&mut fds[..used], timeout) {
             Ok(0) | Err(Errno::EINTR) => (false, false),
             Ok(_) => {
+                for (receiver, fd) in self.ports.control().zip(&fds[OTHERS..used]) {
+                    if fd.revents().is_some_and(|events| events.contains(PollFlags::POLLERR)) {
+                        // What it means for the mesh, netlink tells. Here it only must not wake again.
+                        receiver.take_error();
+                    }
+                }
                 let ready = |fd: &PollFd<'_>| fd.any().unwrap_or(true);
                 (ready(&fds[0]), ready(&fds[1]))
             }

@@ -6,7 +6,7 @@ use crate::control_socket::{Acceptor, QUESTIONS_MAX, Service};
 use crate::instance::Instance;
 use crate::netlink::{self, Links, MESH_ALIAS, Monitor, Setter, check_hard_interface};
 use crate::node::{
-    End, MeshInterface, Node, Ports, Probes, WorkerLine, derived_mac, locally_administered,
+    End, MeshInterface, Node, Ports, Probes, Rest, WorkerLine, derived_mac, locally_administered,
 };
 use crate::settings::{Config, InterfaceConfig};
 use crate::wake::Wake;
@@ -20,7 +20,7 @@ use noctule_dataplane::Pipeline;
 use noctule_dataplane::pipeline::PipelineSettings;
 use noctule_dataplane::tap::Tap;
 use noctule_fib::{Counters, HashKey, Writer};
-use noctule_wire::Mac;
+use noctule_wire::{Instant, Mac};
 use std::sync::Arc;
 use std::thread;
 use tracing::info;
@@ -165,6 +165,9 @@ fn start(config: Config, signals: SignalFd, links: &Links) -> Result<Started, St
         signals,
         monitor,
         tap_gone,
+        control_rest: Rest::default(),
+        control_buffer: Vec::new(),
+        next_drops: Instant::ZERO,
         retry_at: None,
         table_full_logged: None,
     };

@@ -10,6 +10,7 @@ mod punt;
 pub(crate) use punt::{Punted, Punts, queue};
 
 use crate::clock::{Clock, poll_timeout_ms};
+use crate::port::Port;
 use crate::wake::Wake;
 use crossbeam_channel::{Receiver as Queue, Sender};
 use nix::errno::Errno;
@@ -19,7 +20,7 @@ use noctule_dataplane::tap::{FRAME_LEN_MAX, Tap, TapError};
 use noctule_dataplane::{Hint, Pipeline};
 use noctule_fib::{Counters, IFACES_MAX, Iface};
 use noctule_wire::payload::checksum;
-use noctule_wire::{Discard, ETHERNET_HEADER_LEN, Instant};
+use noctule_wire::{ETHERNET_HEADER_LEN, Instant};
 use outlet::WorkerOutlet;
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -60,14 +61,6 @@ pub(crate) struct Parts {
     pub(crate) hints: Sender<Hint>,
     /// Tells the engine thread that the mesh interface was deleted.
     pub(crate) tap_gone: Sender<()>,
-}
-
-/// One hard interface's receiving side.
-#[derive(Debug)]
-struct Port {
-    receiver: Receiver,
-    /// Dropped frames that are in the worker's counters already.
-    accounted: [u64; 4],
 }
 
 pub(crate) struct Worker {
@@ -169,7 +162,7 @@ impl Worker {
         match command {
             Command::Attach { iface, path } => {
                 let (receiver, transmitter) = *path;
-                self.ports[iface.index()] = Some(Port { receiver, accounted: [0; 4] });
+                self.ports[iface.index()] = Some(Port::new(receiver));
                 self.outlet.set_transmitter(iface, Some(transmitter));
             }
             Command::Detach(iface) => {
@@ -257,20 +250,7 @@ impl Worker {
     /// Adds what the rings dropped to the statistics.
     fn account_drops(&mut self) {
         for port in self.ports.iter_mut().flatten() {
-            let _ = port.receiver.read_kernel_drops();
-            let counters = port.receiver.counters();
-            let reasons = [
-                (Discard::QueueFull, counters.kernel_dropped),
-                (Discard::Tagged, counters.tagged),
-                (Discard::NotForUs, counters.other_host),
-                (Discard::Truncated, counters.truncated + counters.malformed),
-            ];
-            for ((reason, total), accounted) in reasons.into_iter().zip(&mut port.accounted) {
-                for _ in *accounted..total {
-                    self.counters.discard(reason);
-                }
-                *accounted = total;
-            }
+            port.account_drops(&self.counters);
         }
     }
 }

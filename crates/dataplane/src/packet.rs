@@ -1,8 +1,8 @@
 //! The `packet` backend: mesh frames of one hard interface over an AF_PACKET socket with a memory-mapped receive ring. It
 //! works on every Linux network device without help from its driver.
 //!
-//! [`open`] gives a [`Receiver`] and a [`Transmitter`] that share one socket, and [`ControlSender::open`] a second, plain
-//! socket for OGMs with the priority of control traffic (IV-34). The bytes of a received frame are handed out in place,
+//! [`open`] gives a [`Receiver`] and a [`Transmitter`] that share one socket, and [`open_control`] a second socket for
+//! OGMs alone, which sends with the priority of control traffic (IV-34). The bytes of a received frame are handed out in place,
 //! to be rewritten in place; what is sent is gathered from several pieces. There is no allocation after [`open`], and one
 //! system call sends a whole batch.
 //!
@@ -20,6 +20,9 @@
 //!   is; one that the kernel finds bad is skipped without a word. And it is no faster: 1.1 to 1.3 µs a frame by `sendmmsg`
 //!   in batches of 32 over veth, 1.3 to 1.5 µs by the ring, because veth copies the slot when it hands the frame over, as
 //!   every driver without scatter-gather (most Wi-Fi) makes the kernel do. `sendmmsg` copies once and knows of each frame.
+//! * **Control packets have a socket of their own** for the engine's thread, and filters in the kernel sort the frames. In
+//!   a large mesh hundreds of frames with OGMs come each second; waking the forwarding thread for each, only to have it
+//!   wake the engine, cost as much as all the rest of an idle node.
 //! * **`PACKET_QDISC_BYPASS` is off** unless asked for. It saves the queueing discipline's lock, and with it loses what
 //!   people configure there: `netem`, shaping, `fq_codel` against bufferbloat, and the software queue in which a Wi-Fi
 //!   driver without its own queues keeps frames while the air is busy: with the bypass these frames are dropped.
@@ -38,6 +41,7 @@
 mod batch;
 mod control;
 mod error;
+mod filter;
 mod frame;
 mod layout;
 mod mapping;
@@ -62,6 +66,8 @@ use std::sync::Arc;
 const ETHERNET_HEADER_LEN: usize = noctule_wire::ETHERNET_HEADER_LEN;
 /// What a VLAN device's parent may carry beyond its MTU: one tag. Frames of that length are legal on the wire.
 const VLAN_TAG_LEN: usize = 4;
+/// Slots of a control socket's ring: what twenty neighbours send in a second, in a mesh of 200.
+const CONTROL_FRAMES: u32 = 128;
 /// The largest MTU that Linux gives an Ethernet device.
 const MTU_MAX: u32 = 65_535;
 
@@ -77,25 +83,52 @@ pub fn open(
     settings: &PacketSettings,
 ) -> Result<(Receiver, Transmitter), OpenError> {
     let settings = settings.bounded();
-    let mtu_max = mtu.min(MTU_MAX);
-    let frame_len = ETHERNET_HEADER_LEN + VLAN_TAG_LEN + mtu_max as usize;
-    let layout = RingLayout::plan(
-        frame::RX_DATA_OFFSET + frame_len,
-        settings.rx_frames,
-        mapping::page_len(),
-    );
     let tx_frames = settings.tx_frames as usize;
+    let filter = settings.control_apart.then(filter::all_but_control);
+    let (receiver, shared) = receive(ifindex, mtu, settings.rx_frames, filter, |socket| {
+        socket.set_send_buffer(tx_frames, frame_len_max(mtu));
+        socket.prepare(settings.qdisc_bypass)
+    })?;
+    Ok((receiver, Transmitter::new(tx_frames, frame_len_max(mtu), shared)))
+}
 
+/// Opens a control socket on the interface with index `ifindex` and the given `mtu` (bytes): it receives OGMs and ELP
+/// packets, and no other frame. The interface may be down.
+///
+/// # Errors
+/// [`OpenError`]; nothing is left behind.
+pub fn open_control(ifindex: u32, mtu: u32) -> Result<(Receiver, ControlSender), OpenError> {
+    let filter = Some(filter::control_only());
+    let (receiver, shared) =
+        receive(ifindex, mtu, CONTROL_FRAMES, filter, |socket| socket.prepare(false))?;
+    Ok((receiver, ControlSender::new(shared)?))
+}
+
+/// Opens a socket with a receive ring of `frames` slots that frames which pass the filter are put in.
+fn receive(
+    ifindex: u32,
+    mtu: u32,
+    frames: u32,
+    filter: Option<filter::Program>,
+    prepare: impl FnOnce(&PacketSocket) -> Result<(), OpenError>,
+) -> Result<(Receiver, Arc<Shared>), OpenError> {
+    let slot_len = frame::RX_DATA_OFFSET + frame_len_max(mtu);
+    let layout = RingLayout::plan(slot_len, frames, mapping::page_len());
     let socket = PacketSocket::unbound()?;
-    socket.prepare(settings.qdisc_bypass)?;
+    prepare(&socket)?;
     socket.make_ring(&layout)?;
     let slots = mapping::map(&socket, layout).map_err(OpenError::system("mmap"))?;
-    socket.set_send_buffer(tx_frames, frame_len);
+    if let Some(program) = filter {
+        socket.set_filter(&program)?;
+    }
     socket.bind(ifindex, noctule_wire::MESH_ETHERTYPE)?;
+    let shared = Arc::new(Shared { socket, ifindex, mtu_max: mtu.min(MTU_MAX) });
+    Ok((Receiver::new(RxRing::new(slots), Arc::clone(&shared)), shared))
+}
 
-    let shared = Arc::new(Shared { socket, ifindex, mtu_max });
-    let receiver = Receiver::new(RxRing::new(slots), Arc::clone(&shared));
-    Ok((receiver, Transmitter::new(tx_frames, frame_len, shared)))
+/// The longest frame of an interface with this MTU, bytes.
+fn frame_len_max(mtu: u32) -> usize {
+    ETHERNET_HEADER_LEN + VLAN_TAG_LEN + mtu.min(MTU_MAX) as usize
 }
 
 /// What both halves of a data path need for as long as either lives.

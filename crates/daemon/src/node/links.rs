@@ -7,8 +7,10 @@ use crate::settings::InterfaceConfig;
 use crate::{clock, worker::Command};
 use core::time::Duration;
 use noctule_control::Input;
-use noctule_dataplane::packet::{self, ControlSender, OpenError, PacketSettings};
-use noctule_fib::Iface;
+use noctule_dataplane::packet::{
+    self, ControlSender, OpenError, PacketSettings, Receiver, Transmitter,
+};
+use noctule_fib::{Counters, Iface};
 use tracing::{error, info, warn};
 
 /// All hard interfaces of the configuration; the place in the list is the number in the mesh.
@@ -37,6 +39,8 @@ pub(crate) struct Attached {
     pub(crate) link: Link,
     /// Whether it is a wireless device.
     wifi: bool,
+    /// OGMs that arrive.
+    pub(super) control: crate::port::Port,
     /// For the engine's own frames.
     pub(crate) sender: ControlSender,
     /// The largest MTU whose frames its rings hold, bytes.
@@ -81,6 +85,29 @@ impl Ports {
 
     fn get_mut(&mut self, iface: Iface) -> Option<&mut Port> {
         self.0.get_mut(iface.index())
+    }
+
+    /// The control sockets of the interfaces that take part.
+    pub(super) fn control(&self) -> impl Iterator<Item = &Receiver> {
+        self.0.iter().filter_map(|port| Some(&port.attached.as_ref()?.control.receiver))
+    }
+
+    /// Copies the next control packet of an interface into `buffer`; `false` if there is none at the moment.
+    pub(super) fn next_control(&mut self, iface: Iface, buffer: &mut Vec<u8>) -> bool {
+        let attached = self.get_mut(iface).and_then(|port| port.attached.as_mut());
+        let Some(frame) = attached.and_then(|at| at.control.receiver.next_frame()) else {
+            return false;
+        };
+        buffer.clear();
+        buffer.extend_from_slice(&frame);
+        true
+    }
+
+    /// Adds what the control sockets dropped to the statistics.
+    pub(super) fn account_drops(&mut self, counters: &Counters) {
+        for attached in self.0.iter_mut().filter_map(|port| port.attached.as_mut()) {
+            attached.control.account_drops(counters);
+        }
     }
 
     /// The port that uses the interface with this index, or else the free one that is waiting for this name.
@@ -195,14 +222,13 @@ impl Node {
             }
             return Ok(());
         }
-        let opened = ControlSender::open(link.index)
-            .and_then(|sender| Ok((sender, packet::open(link.index, link.mtu, &settings)?)));
-        let (sender, path) = match opened {
+        let opened = open(&link, &settings);
+        let (control, sender, path) = match opened {
             // It has gone already; what comes next, the kernel tells.
             Err(OpenError::NoSuchInterface(_)) => return Ok(()),
             opened => opened?,
         };
-        let attached = Attached { wifi, mtu_max: path.0.mtu_max(), sender, link };
+        let attached = Attached { wifi, mtu_max: path.0.mtu_max(), control, sender, link };
         let engine_link = attached.engine_link();
         info!(interface = %attached.link.name, mac = %engine_link.mac, mtu = engine_link.mtu, up = engine_link.up, "interface joins");
         port.attached = Some(attached);
@@ -240,8 +266,9 @@ impl Node {
             info!(from = %before.name, to = %link.name, "interface has another name");
         }
         if link.mtu > attached.mtu_max {
-            match packet::open(link.index, link.mtu, &settings) {
-                Ok(path) => {
+            match open(link, &settings) {
+                Ok((control, sender, path)) => {
+                    (attached.control, attached.sender) = (control, sender);
                     attached.mtu_max = path.0.mtu_max();
                     self.worker.send(Command::Attach { iface, path: Box::new(path) });
                 }
@@ -302,7 +329,18 @@ impl Node {
         PacketSettings {
             rx_frames: self.config.rx_frames,
             tx_frames: self.config.tx_frames,
+            control_apart: true,
             ..PacketSettings::default()
         }
     }
+}
+
+/// Opens the sockets of an interface: for control packets, in and out, and for all others.
+fn open(
+    link: &Link,
+    settings: &PacketSettings,
+) -> Result<(crate::port::Port, ControlSender, (Receiver, Transmitter)), OpenError> {
+    let (control, sender) = packet::open_control(link.index, link.mtu)?;
+    let path = packet::open(link.index, link.mtu, settings)?;
+    Ok((crate::port::Port::new(control), sender, path))
 }

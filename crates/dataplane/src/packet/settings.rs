@@ -16,12 +16,16 @@ pub struct PacketSettings {
     pub tx_frames: u32,
     /// Whether to go past the queueing discipline (`PACKET_QDISC_BYPASS`). See the module's text before switching it on.
     pub qdisc_bypass: bool,
+    /// Whether OGMs and ELP packets are left to a control socket ([`open_control`](super::open_control)) of the same
+    /// interface.
+    pub control_apart: bool,
 }
 
 impl Default for PacketSettings {
-    /// 512 frames in (0.8 MiB at an MTU of 1,500; 6 ms of a full 1 Gbit/s link), 256 out, through the queueing discipline.
+    /// 512 frames in (0.8 MiB at an MTU of 1,500; 6 ms of a full 1 Gbit/s link), 256 out, through the queueing discipline;
+    /// all mesh frames.
     fn default() -> Self {
-        Self { rx_frames: 512, tx_frames: 256, qdisc_bypass: false }
+        Self { rx_frames: 512, tx_frames: 256, qdisc_bypass: false, control_apart: false }
     }
 }
 

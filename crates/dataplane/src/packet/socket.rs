@@ -3,6 +3,7 @@
 #![expect(unsafe_code, reason = "packet sockets have options and addresses that only libc names")]
 
 use super::error::OpenError;
+use super::filter::Program;
 use super::layout::RingLayout;
 use nix::errno::Errno;
 use nix::sys::socket::{
@@ -38,6 +39,26 @@ impl PacketSocket {
             Err(Errno::EAFNOSUPPORT) => Err(OpenError::NoPacketSockets),
             Err(errno) => Err(OpenError::system("socket(AF_PACKET)")(errno)),
         }
+    }
+
+    /// Lets the kernel run a filter on each frame from the next one on. Call it before [`Self::bind`].
+    pub(super) fn set_filter(&self, program: &Program) -> Result<(), OpenError> {
+        let program = libc::sock_fprog {
+            len: program.len() as libc::c_ushort,
+            filter: program.as_ptr().cast_mut(),
+        };
+        // SAFETY: the kernel reads the struct and the `len` instructions behind `filter`, which are borrowed through the
+        // call, and copies them; it writes neither.
+        let outcome = unsafe {
+            libc::setsockopt(
+                self.fd.as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_ATTACH_FILTER,
+                (&raw const program).cast(),
+                size_of_val(&program) as libc::socklen_t,
+            )
+        };
+        Errno::result(outcome).map(drop).map_err(OpenError::system("SO_ATTACH_FILTER"))
     }
 
     /// Sets what has to be set before the ring is made.

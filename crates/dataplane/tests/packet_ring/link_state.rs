@@ -5,9 +5,7 @@ use crate::support::{
     Peer, SILENCE, await_carrier, frame, is_silent, receive, veth, wait, wait_within,
 };
 use nix::poll::PollFlags;
-use noctule_dataplane::packet::{
-    self, ControlSender, Flushed, LinkError, OpenError, PacketSettings, SendError,
-};
+use noctule_dataplane::packet::{self, Flushed, LinkError, OpenError, PacketSettings, SendError};
 
 #[test]
 fn a_data_path_survives_down_and_up() {
@@ -16,7 +14,7 @@ fn a_data_path_survives_down_and_up() {
         veth(a, b);
         let (mut receiver, mut transmitter) =
             packet::open(link::index(a), 1500, &PacketSettings::default()).unwrap();
-        let control = ControlSender::open(link::index(a)).unwrap();
+        let (_, control) = packet::open_control(link::index(a), 1500).unwrap();
         let mut peer = Peer::on(b);
         for round in 0..3 {
             link::set_up(a, false);
@@ -72,7 +70,7 @@ fn a_data_path_tells_that_its_interface_is_gone() {
         let ifindex = link::index("pa");
         let (mut receiver, mut transmitter) =
             packet::open(ifindex, 1500, &PacketSettings::default()).unwrap();
-        let control = ControlSender::open(ifindex).unwrap();
+        let (_, control) = packet::open_control(ifindex, 1500).unwrap();
         Peer::on("pb").send(&frame(1, 100));
         link::delete("pb");
         assert!(wait(&receiver).contains(PollFlags::POLLERR));
@@ -85,7 +83,7 @@ fn a_data_path_tells_that_its_interface_is_gone() {
         assert!(matches!(sent, Err(SendError::Link(LinkError::Vanished))), "{sent:?}");
         let again = packet::open(ifindex, 1500, &PacketSettings::default()).unwrap_err();
         assert!(matches!(again, OpenError::NoSuchInterface(index) if index == ifindex));
-        let none = ControlSender::open(0).unwrap_err();
+        let none = packet::open_control(0, 1500).unwrap_err();
         assert!(matches!(none, OpenError::NoSuchInterface(0)));
     });
 }

@@ -2,9 +2,9 @@
 
 use crate::netns::{isolated, link};
 use crate::support::{
-    Peer, SILENCE, frame, is_silent, linked, receive, receive_within, veth, wait,
+    HEADER, Peer, SILENCE, frame, is_silent, linked, receive, receive_within, veth, wait,
 };
-use noctule_dataplane::packet::{self, ControlSender, PacketSettings};
+use noctule_dataplane::packet::{self, PacketSettings};
 use pnet::datalink;
 use std::os::fd::AsRawFd;
 
@@ -50,7 +50,7 @@ fn a_frame_may_be_rewritten_in_place_and_forgotten() {
 fn what_is_sent_here_is_not_received_here() {
     isolated("receiving::what_is_sent_here_is_not_received_here", || {
         let (mut receiver, mut transmitter, mut peer) = linked();
-        let control = ControlSender::open(receiver.ifindex()).unwrap();
+        let (_, control) = packet::open_control(receiver.ifindex(), 1500).unwrap();
         transmitter.push(&[&frame(1, 100)]).unwrap();
         transmitter.flush().unwrap();
         control.send(&[&frame(2, 100)]).unwrap();
@@ -67,6 +67,36 @@ fn what_is_sent_here_is_not_received_here() {
         assert_eq!(receive(&mut receiver), Some(frame(5, 100)));
         assert!(is_silent(&mut receiver));
         assert_eq!(receiver.counters().frames, 1);
+    });
+}
+
+/// OGMs and ELP packets wake the engine alone, everything else the worker alone; runts count as data.
+#[test]
+fn control_packets_come_by_the_control_socket_and_nothing_else_does() {
+    isolated("receiving::control_packets_come_by_the_control_socket_and_nothing_else_does", || {
+        veth("pa", "pb");
+        let settings = PacketSettings { control_apart: true, ..PacketSettings::default() };
+        let (mut data, _transmitter) = packet::open(link::index("pa"), 1500, &settings).unwrap();
+        let (mut control, sender) = packet::open_control(link::index("pa"), 1500).unwrap();
+        let mut peer = Peer::on("pb");
+        let mut expected = [Vec::new(), Vec::new()];
+        let with_type = |packet_type: u8| [&HEADER[..], &[packet_type, 15, 50, 7]].concat();
+        let frames = (0..=255).map(with_type).chain([HEADER.to_vec()]);
+        for frame in frames {
+            let is_control = frame.get(14).is_some_and(|kind| [0, 3, 4].contains(kind));
+            peer.send(&frame);
+            expected[usize::from(is_control)].push(frame);
+        }
+        let [for_data, for_control] = expected;
+        for frame in for_data {
+            assert_eq!(receive(&mut data), Some(frame));
+        }
+        for frame in for_control {
+            assert_eq!(receive(&mut control), Some(frame));
+        }
+        assert!(is_silent(&mut data) && is_silent(&mut control));
+        sender.send(&[&frame(1, 100)]).unwrap();
+        assert_eq!(peer.receive(), Some(frame(1, 100)));
     });
 }
 

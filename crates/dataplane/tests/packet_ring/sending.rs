@@ -2,9 +2,7 @@
 
 use crate::netns::{isolated, link};
 use crate::support::{Peer, SILENCE, frame, receive, veth};
-use noctule_dataplane::packet::{
-    self, ControlSender, Flushed, PacketSettings, PushError, SendError,
-};
+use noctule_dataplane::packet::{self, Flushed, PacketSettings, PushError, SendError};
 use std::time::Duration;
 
 #[test]
@@ -171,7 +169,7 @@ fn frames_that_wait_in_a_queue_keep_their_content() {
 fn iv_34_control_frames_have_priority_7() {
     isolated("sending::iv_34_control_frames_have_priority_7", || {
         veth("pa", "pb");
-        let control = ControlSender::open(link::index("pa")).unwrap();
+        let (_, control) = packet::open_control(link::index("pa"), 1500).unwrap();
         let priority =
             nix::sys::socket::getsockopt(&control, nix::sys::socket::sockopt::Priority).unwrap();
         assert_eq!(priority, 7);

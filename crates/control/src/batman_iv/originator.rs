@@ -164,6 +164,11 @@ impl Originator {
         self.view(view)?.router.and_then(|router| self.candidates.get(router)).map(|c| c.hop)
     }
 
+    /// Whether some view has a router.
+    pub(super) fn has_router(&self) -> bool {
+        self.views.iter().flatten().any(|route| route.router.is_some())
+    }
+
     /// Number of the candidate with this next hop.
     pub(super) fn candidate(&self, hop: NextHop) -> Option<usize> {
         self.candidates.iter().position(|candidate| candidate.hop == hop)

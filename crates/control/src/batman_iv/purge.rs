@@ -7,12 +7,15 @@ use crate::interfaces::Interfaces;
 use crate::{Context, Event};
 use core::time::Duration;
 use noctule_fib::{Iface, NextHop, View};
-use noctule_wire::Instant;
+use noctule_wire::{Instant, Mac};
 
 /// A candidate that delivered nothing for longer is forgotten (PURGE).
 const CANDIDATE_TIMEOUT: Duration = Duration::from_secs(200);
 /// An originator nobody delivered for longer is forgotten.
 const ORIGINATOR_TIMEOUT: Duration = Duration::from_secs(400);
+/// How many originators make room at once when the table is full, so that a flood of invented ones does not cost a look
+/// at the whole table for each.
+const EVICTED: usize = 64;
 /// Period of the purge (PURGE_TICK).
 pub(super) const TICK: Duration = Duration::from_secs(1);
 
@@ -57,18 +60,39 @@ impl BatmanIv {
     ) {
         let gone: Vec<_> = self.originators.iter().filter(|o| is_gone(o)).map(|o| o.mac).collect();
         for mac in gone {
-            let Some(originator) = self.originators.remove(mac) else { continue };
-            for candidate in originator.candidates {
-                self.release(candidate.hop);
-            }
-            ctx.fib.remove_originator(mac);
-            ctx.event(Event::OriginatorGone(mac));
-            self.events.push_back(IvEvent::Gone(mac));
+            self.forget(ctx, mac);
         }
         let slots: Vec<_> = self.originators.in_order().collect();
         for slot in slots {
             self.remove_candidates(ctx, interfaces, slot, &goes);
         }
+    }
+
+    /// Forgets some originators because the table is full (IV-H2): those to which no route leads, the longest silent first.
+    /// So whoever invents originators can push out what was invented, and nobody that is in use. Tells whether there is
+    /// room.
+    pub(super) fn evict(&mut self, ctx: &mut Context<'_>) -> bool {
+        let mut useless: Vec<_> = self
+            .originators
+            .iter()
+            .filter(|originator| !originator.has_router())
+            .map(|originator| (originator.last_seen, originator.mac))
+            .collect();
+        useless.sort_unstable();
+        for (_, mac) in useless.iter().take(EVICTED) {
+            self.forget(ctx, *mac);
+        }
+        !useless.is_empty()
+    }
+
+    fn forget(&mut self, ctx: &mut Context<'_>, mac: Mac) {
+        let Some(originator) = self.originators.remove(mac) else { return };
+        for candidate in originator.candidates {
+            self.release(candidate.hop);
+        }
+        ctx.fib.remove_originator(mac);
+        ctx.event(Event::OriginatorGone(mac));
+        self.events.push_back(IvEvent::Gone(mac));
     }
 
     /// Views of interfaces that are not active go, too (IV-89).

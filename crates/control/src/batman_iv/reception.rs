@@ -129,12 +129,12 @@ impl BatmanIv {
         }
     }
 
-    /// The entry of an originator, made if missing; `None` when the table is full (IV-H2).
+    /// The entry of an originator, made if missing; `None` when the table is full of originators in use (IV-H2).
     fn originator(&mut self, ctx: &mut Context<'_>, mac: Mac) -> Option<Slot> {
         if let Some(slot) = self.originators.slot(mac) {
             return Some(slot);
         }
-        if self.originators.len() >= ctx.settings.limits.originators {
+        if self.originators.len() >= ctx.settings.limits.originators && !self.evict(ctx) {
             return None;
         }
         ctx.fib.add_originator(mac);

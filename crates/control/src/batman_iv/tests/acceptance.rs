@@ -1,7 +1,7 @@
 //! Which records are used, what for, and what they make known (6.4).
 
 use super::node::Node;
-use super::{IvEvent, Mac, Ogm, OgmFlags, SeqNo, View, at, hop, iface, mac, ogm, repeated};
+use super::{IvEvent, Mac, Ogm, OgmFlags, SeqNo, View, at, hop, iface, mac, ms, ogm, repeated};
 use noctule_wire::Discard;
 
 const ME: Mac = mac(1, 1);
@@ -241,6 +241,34 @@ fn tables_are_bounded() {
     node.beat(&[(0, PEER)], 102);
     assert_eq!(node.router(PEER, View::Default), Some(hop(0, PEER)));
     assert_eq!(node.iv.originators.find(PEER).unwrap().last_seen, node.now);
+}
+
+/// IV-H2: invented originators make room for each other and for real ones; those with a route stay, however many come.
+#[test]
+fn a_flood_of_invented_originators_shuts_nobody_out() {
+    let mut node = Node::with_interfaces(&[ME]);
+    node.settings.limits.originators = 200;
+    node.warm(&[(0, PEER)], 100);
+    let liar = mac(7, 7);
+    for number in 0..1000_u32 {
+        let [.., high, low] = number.to_be_bytes();
+        node.hear(0, liar, repeated(Mac([2, 0xee, 0, 0, high, low]), 1, mac(8, 1), 225));
+        node.now += ms(5);
+    }
+    assert!(node.iv.len() <= 200);
+    assert_eq!(node.discarded(Discard::TableFull), 0);
+    // A real neighbour appears meanwhile: three rounds, with eighty inventions in each.
+    let newcomer = mac(3, 1);
+    for round in 101..104 {
+        node.beat(&[(0, PEER), (0, newcomer)], round);
+        for number in 0..80_u32 {
+            let [.., low] = number.to_be_bytes();
+            let invented = Mac([2, 0xdd, 0, 0, round as u8, low]);
+            node.hear(0, liar, repeated(invented, 1, mac(8, 1), 225));
+        }
+    }
+    assert_eq!(node.router(PEER, View::Default), Some(hop(0, PEER)));
+    assert_eq!(node.router(newcomer, View::Default), Some(hop(0, newcomer)));
 }
 
 /// IV-08: a view comes to be with the first record that it judges, and there is one for each active interface.

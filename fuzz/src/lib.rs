@@ -4,10 +4,12 @@
 //! A target is a function here, a row of [`TARGETS`], a file in `fuzz_targets`, a `[[bin]]` in `Cargo.toml` and a folder
 //! below `corpus`. The seeds are frames of `crates/wire/tests/captures` and examples of `docs/protocol/01-wire.md`.
 
+mod engine;
 mod frames;
 mod pipeline;
 mod values;
 
+pub use engine::fuzz_engine;
 pub use frames::{fuzz_fragment, fuzz_icmp, fuzz_multicast, fuzz_ogm, fuzz_ogm2, fuzz_packet};
 pub use pipeline::fuzz_pipeline;
 pub use values::{fuzz_claim, fuzz_payload, fuzz_tvlv};
@@ -29,4 +31,5 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("payload", fuzz_payload),
     // Whole machines: the pipeline of `noctule-dataplane`, the engine of `noctule-control`.
     ("pipeline", fuzz_pipeline),
+    ("engine", fuzz_engine),
 ];

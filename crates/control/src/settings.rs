@@ -47,7 +47,8 @@ impl Settings {
 /// How much a stranger can make us remember. A neighbour can make us forget, never grow without end.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Limits {
-    /// Originators known at once (IV-H2). Each hard interface of each node is one. At the limit new ones are ignored.
+    /// Originators known at once (IV-H2). Each hard interface of each node is one. At the limit
+    /// those without a route make room; if all have one, new ones are ignored.
     pub originators: usize,
     /// Possible next hops remembered per originator (IV-H3).
     pub candidates: usize,

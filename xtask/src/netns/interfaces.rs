@@ -200,6 +200,24 @@ pub(super) fn a_vlan_interface_carries_a_mesh_of_its_own() -> Result<()> {
     Ok(())
 }
 
+/// FWD-09: two interfaces with one address work badly, and nobody would guess why.
+pub(super) fn fwd_09_two_interfaces_with_one_address_are_told() -> Result<()> {
+    let (lab, mut nodes) = nodes(&["anna", "ben"])?;
+    let [anna, ben] = nodes.get_disjoint_mut([0, 1])?;
+    anna.link(ben, &lab, 1500)?;
+    anna.link(ben, &lab, 1500)?;
+    anna.start(&QUICK)?;
+    ensure!(!anna.daemon()?.log().contains("have the same address"), "different addresses");
+    let first = anna.mac(1);
+    anna.namespace.set_link("e2", &[Set::Down, Set::Mac(first), Set::Up])?;
+    wait_for(LIMIT, "the log tells of the twins", || {
+        ensure!(anna.daemon()?.log().contains("two interfaces of the mesh have the same address"));
+        Ok(())
+    })?;
+    ben.start(&QUICK)?;
+    anna.wait_for_ping(ben.address(), LIMIT).map(|_| ())
+}
+
 /// Needs no VLAN device: the tag is put into the frame by hand.
 pub(super) fn a_tagged_frame_is_no_mesh_frame() -> Result<()> {
     let (_lab, nodes) = chain(&["anna", "ben"])?;

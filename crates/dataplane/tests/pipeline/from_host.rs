@@ -14,6 +14,64 @@ fn fwd_48_fwd_49_a_frame_for_a_client_becomes_a_unicast_packet() {
     assert_eq!(outcome.counted, [(Counter::Tx, 1), (Counter::TxBytes, frame.len() as u64)]);
 }
 
+/// Without gateways and multicast optimisation every group-addressed frame is flooded, whatever is in it.
+#[test]
+fn fwd_34_fwd_35_fwd_50_whatever_is_for_a_group_is_flooded() {
+    let group = |bytes: [u8; 6]| Mac(bytes);
+    let dhcp = |source: u16, destination: u16| {
+        let mut packet =
+            vec![0x45, 0, 0, 60, 0, 0, 0, 0, 64, 17, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255];
+        packet.extend(source.to_be_bytes());
+        packet.extend(destination.to_be_bytes());
+        packet.resize(60, 1);
+        packet
+    };
+    let rows = [
+        (ipv4(group([1, 0, 0x5e, 0, 0, 0xfb]), BENS, 0), "mDNS over IPv4"),
+        (ipv4(group([1, 0, 0x5e, 1, 2, 3]), BENS, 0), "a group nobody is known to listen to"),
+        (
+            ethernet(group([0x33, 0x33, 0xff, 0, 0, 1]), BENS, 0x86dd, &[0x60; 60]),
+            "a solicited node",
+        ),
+        (
+            ethernet(group([0x33, 0x33, 0, 0, 0, 1]), BENS, 0x86dd, &[0x60; 20]),
+            "half an IPv6 header",
+        ),
+        (ethernet(Mac::BROADCAST, BENS, 0x0800, &dhcp(68, 67)), "DHCP towards a server"),
+        (ethernet(Mac::BROADCAST, BENS, 0x0800, &dhcp(67, 68)), "DHCP towards a client"),
+        (ethernet(Mac::BROADCAST, BENS, 0x0806, &[0; 28]), "ARP"),
+    ];
+    for (frame, because) in rows {
+        let outcome = Ben::default().send(ms(0), &frame);
+        assert_eq!(
+            (outcome.sent.len(), outcome.dropped),
+            (2, vec![]),
+            "{because}: once by each link"
+        );
+        for (index, sent) in outcome.sent {
+            let from = [BEN_0, BEN_1][index];
+            let flooded = broadcast(50, 5001, BEN_0, &frame);
+            let expected = on_air(Mac::BROADCAST, from, &flooded);
+            assert_eq!((sent.len(), &sent[..16]), (expected.len(), &expected[..16]), "{because}");
+            assert_eq!(sent[28..], expected[28..], "{because}: from the originator address on");
+        }
+    }
+}
+
+/// FWD-111: bonding is off. What this node sends goes by the default router alone, however good another one is.
+#[test]
+fn fwd_111_without_bonding_nothing_alternates() {
+    use noctule_fib::{NextHop, View};
+    let mut ben = Ben::default();
+    let other = NextHop { iface: link(0), mac: ANNA };
+    ben.writer.set_router(CARA, View::Arrival(link(1)), Some(other));
+    for _ in 0..10 {
+        let outcome = ben.send(ms(0), &hello(CARAS, BENS));
+        assert_eq!(outcome.sent[0].0, 1);
+        assert_eq!(outcome.sent[0].1[..12], [CARA.0, BEN_1.0].concat());
+    }
+}
+
 /// The packet that Linux 6.1 builds for the same frame (capture j-frag-smallmtu, frame 11).
 #[test]
 fn fwd_48_the_same_bytes_as_the_reference() {

@@ -58,3 +58,19 @@ fn fwd_121_what_the_host_does_not_take_counts_as_received() {
         ([Discard::HostBusy].as_slice(), 1)
     );
 }
+
+/// FWD-70: this node keeps no ARP table, so it answers no question to it: the target itself may. FWD-105: no packet for
+/// several receivers is taken without knowing for whom it is.
+#[test]
+fn fwd_70_fwd_105_questions_go_to_the_host_and_multicast_packets_to_nobody() {
+    let arp = ethernet(Mac::BROADCAST, ANNAS, 0x0806, &[0; 46]);
+    let question = unicast_4addr(BEN_0, ANNA, Subtype::DatGet, &arp);
+    let outcome = Ben::default().receive(ms(0), 0, &on_air(BEN_0, ANNA, &question));
+    assert_eq!((outcome.delivered, outcome.sent), (vec![arp.clone()], vec![]));
+    // Type 0x05 without a tracker: header, length 0 of TVLVs, a frame.
+    let packet = [&[0x05, 15, 50, 0, 0, 0, 0, 0][..], &arp].concat();
+    for receiver in [BEN_0, Mac::BROADCAST] {
+        let outcome = Ben::default().receive(ms(0), 0, &on_air(receiver, ANNA, &packet));
+        assert_eq!((outcome.outputs(), outcome.dropped.len()), (0, 1));
+    }
+}

@@ -1,5 +1,7 @@
 //! Whole engines: frames in, frames out.
 
+mod interfaces;
+
 use super::*;
 use crate::{IfaceSettings, Link, Probe};
 use core::time::Duration;
@@ -149,6 +151,7 @@ fn neighbours_find_each_other_and_each_others_clients() {
     }
 }
 
+/// Also FWD-81.
 #[test]
 fn icmp_10_an_echo_request_is_answered_with_its_own_length_and_marks() {
     let mut segment = Segment::of(2);
@@ -165,6 +168,10 @@ fn icmp_10_an_echo_request_is_answered_with_its_own_length_and_marks() {
     let stranger = echo(mac(0), mac(77), 50, Message::EchoRequest, &[], 0);
     segment.hand(0, mac(1), mac(0), &stranger);
     assert_eq!(segment.outputs(0), [], "an answer to nobody");
+    for message in [Message::ThroughputMeter, Message::Unknown(99)] {
+        segment.hand(0, mac(1), mac(0), &echo(mac(0), mac(1), 50, message, &extra, 0));
+        assert_eq!(segment.outputs(0), [], "{message:?} is dropped by the node itself");
+    }
 }
 
 #[test]
@@ -249,6 +256,7 @@ fn in_transit(kind: (u8, u8), value: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// Also FWD-77 and FWD-78: what no handler asks to forward, the first receiver consumes.
 #[test]
 fn tvlv_27_and_28_what_travels_on_and_what_is_consumed() {
     let mut segment = Segment::of(3);
@@ -276,6 +284,11 @@ fn tvlv_27_and_28_what_travels_on_and_what_is_consumed() {
         segment.hand(0, mac(1), mac(0), &in_transit(kind, value));
         assert_eq!(segment.outputs(0), [], "{because}");
     }
+    let empty = UnicastTvlv { ttl: 2, destination: mac(2), source: mac(1), tvlvs: &[] };
+    let mut bytes = vec![0; empty.wire_len()];
+    empty.emit(&mut bytes);
+    segment.hand(0, mac(1), mac(0), &bytes);
+    assert_eq!(segment.outputs(0), [], "no container");
     let mut spent = in_transit((5, 1), &roam);
     spent[2] = 1;
     segment.hand(0, mac(1), mac(0), &spent);

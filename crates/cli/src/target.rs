@@ -4,10 +4,21 @@ use crate::bat_hosts::BatHosts;
 use crate::client::Client;
 use crate::failure::{Failure, Outcome};
 use noctule_daemon::api::{Address, Reply, Request};
+use noctule_daemon::netlink;
 use noctule_wire::Mac;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
+use std::thread::sleep;
+use std::time::Duration;
 
-/// The originator that a destination stands for: a name in bat-hosts, the address of an originator, or that of a client,
-/// which is looked up in the translation table unless `as_is`.
+/// How often the neighbour cache is looked into, and how long the host is given to fill it.
+const LOOKS: u32 = 5;
+const PAUSE: Duration = Duration::from_millis(200);
+/// The port of the discard service: whoever answers ARP need not run it.
+const DISCARD_PORT: u16 = 9;
+
+/// The originator that a destination stands for: a name in bat-hosts, the address of an originator, that of a client,
+/// which is looked up in the translation table unless `as_is`, or the IP address or host name of a client, whose MAC
+/// address the host's neighbour cache has.
 ///
 /// # Errors
 /// One sentence.
@@ -17,15 +28,62 @@ pub(crate) fn resolve(
     destination: &str,
     as_is: bool,
 ) -> Outcome<Mac> {
-    let mac = hosts.mac(destination).map_or_else(|| destination.parse(), Ok).map_err(|_| {
-        Failure::trouble(format!(
-            "{destination}: neither a name in bat-hosts nor a MAC address like 02:ba:00:00:01:01"
-        ))
-    })?;
+    let mac = match hosts.mac(destination) {
+        Some(mac) => mac,
+        None => match destination.parse() {
+            Ok(mac) => mac,
+            Err(_) => look_up(destination)?,
+        },
+    };
     if !mac.is_station() {
         return Err(Failure::trouble(format!("{destination}: not the address of one station")));
     }
     if as_is { Ok(mac) } else { translate(client, mac) }
+}
+
+/// The MAC address of an IP address or host name on this network, IPv4 first.
+fn look_up(destination: &str) -> Outcome<Mac> {
+    let mut addresses: Vec<IpAddr> = match destination.parse() {
+        Ok(address) => vec![address],
+        Err(_) => (destination, DISCARD_PORT)
+            .to_socket_addrs()
+            .map_err(|_| {
+                Failure::trouble(format!(
+                    "{destination}: neither a name in bat-hosts, nor a MAC address like 02:ba:00:00:01:01, nor an IP \
+                     address or host name"
+                ))
+            })?
+            .map(|address| address.ip())
+            .collect(),
+    };
+    addresses.sort_by_key(IpAddr::is_ipv6);
+    for address in addresses {
+        for look in 0..LOOKS {
+            let known = netlink::neighbour(address).map_err(|error| {
+                Failure::trouble(format!("{destination}: cannot read the neighbour cache: {error}"))
+            })?;
+            if let Some(mac) = known {
+                return Ok(mac);
+            }
+            if look + 1 < LOOKS {
+                provoke(address);
+                sleep(PAUSE);
+            }
+        }
+    }
+    Err(Failure::trouble(format!(
+        "{destination}: no station on a network of this host answers for it: give its MAC address"
+    )))
+}
+
+/// Makes the host ask for the MAC address behind an IP address, by sending a byte there.
+fn provoke(address: IpAddr) {
+    let from = match address {
+        IpAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
+        IpAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
+    };
+    // What fails here shows as an address that stays unknown.
+    let _ = UdpSocket::bind(from).and_then(|socket| socket.send_to(&[0], (address, DISCARD_PORT)));
 }
 
 /// The originator that a client is best reached by; an unknown address stays what it is.

@@ -14,6 +14,7 @@ mod check;
 mod link;
 mod message;
 mod monitor;
+mod neighbour;
 mod setter;
 mod socket;
 mod wireless;
@@ -21,6 +22,7 @@ mod wireless;
 pub use check::{BadInterface, MTU_MIN, check_hard_interface};
 pub use link::{Link, Links, MESH_ALIAS};
 pub use monitor::{LinkEvent, Monitor};
+pub use neighbour::neighbour;
 pub use setter::{SetError, Setter};
 
 use message::{Body, Request};

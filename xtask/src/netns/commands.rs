@@ -228,6 +228,12 @@ pub(super) fn icmp_25_icmp_28_ping_and_traceroute_tell_how_it_went() -> Result<(
     // The address of a client stands for the node it is behind.
     let text = nodes[0].ask(&["ping", "-c", "1", &client])?;
     ensure!(text.contains(&format!("PING {client} ({cara})")), "ICMP-29: {text}");
+    // So does its IP address; ben's, which nobody has asked for yet, the host finds by ARP over the mesh.
+    for (node, originator) in [(2, &cara), (1, &ben)] {
+        let ip = nodes[node].address().to_string();
+        let text = nodes[0].ask(&["ping", "-c", "1", &ip])?;
+        ensure!(text.contains(&format!("PING {ip} ({originator})")), "ICMP-29: {text}");
+    }
     for word in ["traceroute", "tr"] {
         let text = nodes[0].ask(&[word, &cara])?;
         let lines: Vec<&str> = text.lines().collect();

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 /// What can be typed.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Args {
-    /// MAC address of a node or client, or a name from bat-hosts
+    /// MAC address of a node or client, a name from bat-hosts, or the IP address or host name of a client
     destination: String,
     /// Stop after COUNT requests
     #[arg(short = 'c', value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=0x7fff_ffff))]

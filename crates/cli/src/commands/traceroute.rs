@@ -12,7 +12,7 @@ use std::io::{self, Write};
 /// What can be typed.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Args {
-    /// MAC address of a node or client, or a name from bat-hosts
+    /// MAC address of a node or client, a name from bat-hosts, or the IP address or host name of a client
     destination: String,
     /// Print addresses, not names from bat-hosts
     #[arg(short = 'n')]

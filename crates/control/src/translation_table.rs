@@ -231,6 +231,13 @@ impl TranslationTable {
     }
 }
 
+/// What one client adds to the CRC of its VLAN (TT-52).
+fn client_crc(client: Client, flags: tt::ClientFlags) -> u32 {
+    #[cfg(test)]
+    tests::CRCS.with(|count| count.set(count.get() + 1));
+    tt::client_crc(client, flags)
+}
+
 /// Sends one container to an originator, as control traffic in the default view (TVLV-23).
 fn send(ctx: &mut Context<'_>, destination: Mac, source: Mac, kind: Kind, value: &[u8]) -> bool {
     let mut tvlvs = Vec::with_capacity(tvlv::CONTAINER_HEADER_LEN + value.len());

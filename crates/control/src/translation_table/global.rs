@@ -6,9 +6,11 @@
 //! number of its clients.
 
 use super::announcements::{Announcement, Announcements};
+use super::client_crc;
 use super::peer::Peer;
+use core::time::Duration;
 use noctule_fib::{GlobalClient, Writer};
-use noctule_wire::tvlv::translation_table::{Change, ClientFlags, client_crc};
+use noctule_wire::tvlv::translation_table::{Change, ClientFlags};
 use noctule_wire::{Client, Instant, Mac, Vid};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,6 +39,8 @@ pub(super) struct GlobalTable {
     peers: BTreeMap<Mac, Peer>,
     /// Temporary entries, oldest first (TT-105).
     temporary: BTreeSet<(Instant, Client)>,
+    /// Entries that are ROAM, with the time since when.
+    roaming: BTreeSet<(Instant, Client)>,
     /// Length of all lists together.
     listings: usize,
     /// VLANs of originators that may have lost their last client. They are taken away only when the whole change is
@@ -87,6 +91,9 @@ impl GlobalTable {
         let roam_at = if flags.contains(ClientFlags::ROAM) { now } else { Instant::ZERO };
         if flags.contains(ClientFlags::TEMP) {
             self.temporary.insert((now, client));
+        }
+        if flags.contains(ClientFlags::ROAM) {
+            self.roaming.insert((now, client));
         }
         let announcements = Announcements::EMPTY;
         self.clients.insert(client, Entry { flags, added_at: now, roam_at, announcements });
@@ -142,6 +149,7 @@ impl GlobalTable {
         self.unlist_all(client);
         if let Some(entry) = self.clients.remove(&client) {
             self.temporary.remove(&(entry.added_at, client));
+            self.roaming.remove(&(entry.roam_at, client));
             self.unpublished.insert(client);
         }
     }
@@ -150,6 +158,8 @@ impl GlobalTable {
     pub(super) fn set_roam(&mut self, client: Client, at: Option<Instant>) {
         let Some(entry) = self.clients.get_mut(&client) else { return };
         let was_hashed = entry.is_hashed();
+        self.roaming.remove(&(entry.roam_at, client));
+        self.roaming.extend(at.map(|at| (at, client)));
         entry.flags = entry.flags.with(ClientFlags::ROAM, at.is_some());
         entry.roam_at = at.unwrap_or(Instant::ZERO);
         if was_hashed != entry.is_hashed() {
@@ -191,6 +201,15 @@ impl GlobalTable {
             None => &self.temporary,
         };
         set.first().map(|(_, client)| *client)
+    }
+
+    /// Whose time is over: ROAM entries marked, and temporary ones made, longer ago than this (TT-72).
+    pub(super) fn expired(&self, now: Instant, roam: Duration, temporary: Duration) -> Vec<Client> {
+        let over = |(at, client): &(Instant, Client), timeout| {
+            at.timed_out(now, timeout).then_some(*client)
+        };
+        let roamed = self.roaming.iter().map_while(|entry| over(entry, roam));
+        roamed.chain(self.temporary.iter().map_while(|entry| over(entry, temporary))).collect()
     }
 
     /// How many temporary entries there are.
@@ -300,6 +319,8 @@ impl GlobalTable {
             }
             let temporary = entry.flags.contains(ClientFlags::TEMP);
             assert_eq!(temporary, self.temporary.contains(&(entry.added_at, *client)));
+            let roaming = entry.flags.contains(ClientFlags::ROAM);
+            assert_eq!(roaming, self.roaming.contains(&(entry.roam_at, *client)));
         }
         assert_eq!(listings, self.listings);
         assert_eq!(listings, self.peers.values().map(|peer| peer.clients.len()).sum::<usize>());

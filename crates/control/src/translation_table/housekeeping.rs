@@ -6,7 +6,6 @@ use super::limits::{
 };
 use crate::{Context, Routing};
 use noctule_wire::Instant;
-use noctule_wire::tvlv::translation_table::ClientFlags;
 
 impl TranslationTable {
     /// When [`Self::on_deadline`] has something to do.
@@ -36,18 +35,7 @@ impl TranslationTable {
 
     /// TT-72: who roamed away and was never announced elsewhere, and who was never announced at all.
     fn expire_global(&mut self, now: Instant) {
-        let expired: Vec<_> = self
-            .global
-            .iter()
-            .filter(|(_, entry)| {
-                entry.flags.contains(ClientFlags::ROAM)
-                    && entry.roam_at.timed_out(now, ROAM_TIMEOUT)
-                    || entry.flags.contains(ClientFlags::TEMP)
-                        && entry.added_at.timed_out(now, TEMPORARY_TIMEOUT)
-            })
-            .map(|(client, _)| client)
-            .collect();
-        for client in expired {
+        for client in self.global.expired(now, ROAM_TIMEOUT, TEMPORARY_TIMEOUT) {
             self.global.forget(client);
         }
     }

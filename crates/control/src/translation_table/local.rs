@@ -6,10 +6,11 @@
 //! vanish from the queue but not from the tables of others.
 
 use super::change_queue::ChangeQueue;
+use super::client_crc;
 use core::time::Duration;
 use noctule_fib::Writer;
 use noctule_wire::tvlv::translation_table::{
-    Change, ClientFlags, TranslationTable as TtValue, VlanBlock, client_crc,
+    Change, ClientFlags, TranslationTable as TtValue, VlanBlock,
 };
 use noctule_wire::{Client, Instant, UnicastTvlv, Vid, tvlv};
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +23,13 @@ pub(super) struct LocalEntry {
     last_seen: Instant,
     /// Synchronised flags as of the last commit: what the others know, and what full tables say.
     committed: u8,
+}
+
+impl LocalEntry {
+    /// What the others know of its flags, unless it is NEW.
+    pub(super) const fn committed(&self) -> ClientFlags {
+        ClientFlags::from_wire(self.committed)
+    }
 }
 
 /// A VLAN of ours (section 5.6).
@@ -196,7 +204,7 @@ impl LocalTable {
         }
     }
 
-    /// Deletes the entry itself.
+    /// Deletes the entry itself. One that was committed leaves count and CRC of its VLAN, so the commit must follow.
     fn delete(&mut self, client: Client) {
         let Some(entry) = self.entries.remove(&client) else { return };
         self.unpublished.insert(client);
@@ -204,12 +212,13 @@ impl LocalTable {
             vlan.entries -= 1;
             if !entry.flags.contains(ClientFlags::NEW) {
                 vlan.count -= 1;
+                vlan.crc ^= client_crc(client, entry.committed());
             }
         }
         self.drop_vlan_if_unused(client.vid);
     }
 
-    /// Deletes everybody who is PENDING (section 7 step 2, TT-36).
+    /// Deletes everybody who is PENDING, ahead of the commit (TT-36).
     pub(super) fn drop_pending(&mut self) {
         let pending: Vec<_> = self
             .iter()
@@ -238,23 +247,31 @@ impl LocalTable {
         silent.len()
     }
 
-    /// Makes the queued changes the table that others know, and returns them (section 7 step 2).
+    /// Makes the queued changes the table that others know, and returns them (section 7 step 2). Whoever is NEW or
+    /// PENDING or has other flags than at the last commit is queued, so nobody else needs to be looked at.
     pub(super) fn commit(&mut self) -> Box<[Change]> {
-        self.drop_pending();
-        for vlan in self.vlans.values_mut() {
-            vlan.crc = 0;
+        let changes = self.queue.drain();
+        for change in &changes {
+            self.commit_one(change.client);
         }
-        for (client, entry) in &mut self.entries {
-            let Some(vlan) = self.vlans.get_mut(&client.vid) else { continue };
-            if entry.flags.contains(ClientFlags::NEW) {
-                entry.flags = entry.flags.without(ClientFlags::NEW);
-                vlan.count += 1;
-                self.unpublished.insert(*client);
-            }
-            entry.committed = entry.flags.and(ClientFlags::SYNC).wire();
-            vlan.crc ^= client_crc(*client, entry.flags);
+        changes
+    }
+
+    fn commit_one(&mut self, client: Client) {
+        let Some(entry) = self.entries.get_mut(&client) else { return };
+        if entry.flags.contains(ClientFlags::PENDING) {
+            return self.delete(client);
         }
-        self.queue.drain()
+        let Some(vlan) = self.vlans.get_mut(&client.vid) else { return };
+        if entry.flags.contains(ClientFlags::NEW) {
+            entry.flags = entry.flags.without(ClientFlags::NEW);
+            vlan.count += 1;
+            self.unpublished.insert(client);
+        } else {
+            vlan.crc ^= client_crc(client, entry.committed());
+        }
+        entry.committed = entry.flags.and(ClientFlags::SYNC).wire();
+        vlan.crc ^= client_crc(client, entry.flags);
     }
 
     /// One block for each VLAN that has clients (TT-45).
@@ -267,12 +284,7 @@ impl LocalTable {
     /// CRC (TT-92, TT-100 `[DEV]`).
     pub(super) fn full_table(&self) -> Vec<Change> {
         let committed = self.iter().filter(|(_, entry)| !entry.flags.contains(ClientFlags::NEW));
-        committed
-            .map(|(client, entry)| Change {
-                flags: ClientFlags::from_wire(entry.committed),
-                client,
-            })
-            .collect()
+        committed.map(|(client, entry)| Change { flags: entry.committed(), client }).collect()
     }
 
     /// Tells the FIB what has changed.

@@ -1,9 +1,10 @@
 //! What is kept for each originator: the version of its table, its VLANs, and which clients it lists (section 9.1).
 
 use super::announcements::Announcement;
+use super::client_crc;
 use super::global::Entry;
 use super::limits::{ROAM_SOURCE_BURST, ROAM_SOURCE_PER_SECOND, TokenBucket};
-use noctule_wire::tvlv::translation_table::{Change, ClientFlags, VlanBlock, client_crc};
+use noctule_wire::tvlv::translation_table::{Change, ClientFlags, VlanBlock};
 use noctule_wire::{Client, Instant, Ttvn, Vid};
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -3,6 +3,7 @@
 mod captures;
 mod commit;
 mod consistency;
+mod cost;
 mod crc;
 mod global;
 mod hostile;
@@ -16,6 +17,7 @@ mod temporary;
 
 use super::{Disposition, TranslationTable};
 use crate::{Context, Event, Output, Rng, Routing, Settings};
+use core::cell::Cell;
 use core::time::Duration;
 use noctule_fib::{Counter, Counters, HashKey, Iface, NextHop, View, Writer};
 use noctule_wire::tvlv::translation_table::{
@@ -24,6 +26,11 @@ use noctule_wire::tvlv::translation_table::{
 use noctule_wire::tvlv::{Containers, Kind};
 use noctule_wire::{Client, Discard, Instant, Mac, SeqNo, Ttvn, UnicastTvlv, Vid};
 use std::collections::{BTreeMap, VecDeque};
+
+std::thread_local! {
+    /// How many client CRCs this thread has computed: what a change costs, without a clock.
+    pub(super) static CRCS: Cell<u64> = const { Cell::new(0) };
+}
 
 /// What an OGM may carry in most tests.
 const ROOM: usize = 1400;
@@ -283,20 +290,27 @@ impl Node {
         rows == clients
     }
 
-    /// What the top of `local.rs` promises, and the counts of the VLANs.
+    /// What the top of `local.rs` promises, and counts and CRCs of the VLANs, recomputed (TT-58).
     fn check_local(&self) {
         let local = &self.table.local;
-        let mut counts: BTreeMap<Vid, u32> = BTreeMap::new();
+        let mut committed: BTreeMap<Vid, (u32, u32)> = BTreeMap::new();
         for (client, entry) in local.iter() {
             let queued = local.queue.contains(client);
             let new = entry.flags.contains(ClientFlags::NEW);
             let pending = entry.flags.contains(ClientFlags::PENDING);
             assert!(!(new && pending), "{client:?}");
             assert!(queued || !(new || pending), "{client:?}: a change that nobody will hear of");
-            *counts.entry(client.vid).or_default() += u32::from(!new);
+            let flags = entry.flags.and(ClientFlags::SYNC);
+            assert!(queued || flags == entry.committed(), "{client:?}: nor of its flags");
+            let (count, crc) = committed.entry(client.vid).or_default();
+            if !new {
+                *count += 1;
+                *crc ^= client_crc(client, entry.committed());
+            }
         }
-        for (vid, count) in counts {
-            assert_eq!(local.vlan(vid).unwrap().count, count, "{vid:?}");
+        for (vid, (count, crc)) in committed {
+            let vlan = local.vlan(vid).unwrap();
+            assert_eq!((vlan.count, vlan.crc), (count, crc), "{vid:?}");
         }
     }
 

@@ -3,9 +3,10 @@
 use super::TranslationTable;
 use super::announcements::Announcement;
 use super::limits::{CLIENTS_PER_ORIGINATOR, OVERSIZE_PAUSE, TEMPORARY_SHARE};
+use super::peer::Peer;
 use crate::Context;
 use noctule_wire::tvlv::translation_table::{Change, ClientFlags};
-use noctule_wire::{Client, Discard, Mac, Ttvn};
+use noctule_wire::{Client, Discard, Instant, Mac, Ttvn};
 
 /// Why an announcement was not taken.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -40,26 +41,23 @@ impl TranslationTable {
         // A multicast listener neither roams nor is it learned from payload: those marks are not for it.
         let marks = ClientFlags::ROAM.or(ClientFlags::TEMP);
         let marks = if unicast { flags.and(marks) } else { ClientFlags::NONE };
-        let mut list_again = true;
-        match self.global.get(client).map(|entry| entry.flags) {
-            None => {
-                self.make_room(ctx, originator, temporary)?;
-                self.global.create(ctx.now, client, marks);
-            }
-            Some(known) if temporary => {
-                if !known.contains(ClientFlags::TEMP) {
-                    return Err(Refused::Known);
-                }
-                if self.global.is_listed(client, originator) {
-                    list_again = false;
-                } else {
+        let flags_of = |table: &Self| table.global.get(client).map(|entry| entry.flags);
+        if temporary && flags_of(self).is_some_and(|known| !known.contains(ClientFlags::TEMP)) {
+            return Err(Refused::Known);
+        }
+        let listed = self.global.is_listed(client, originator);
+        if !listed {
+            self.make_room(ctx, originator, temporary)?;
+        }
+        // Looked up anew: who gave way may have been the temporary entry of this very client.
+        match flags_of(self) {
+            None => self.global.create(ctx.now, client, marks),
+            Some(_) if temporary => {
+                if !listed {
                     self.global.unlist_all(client);
                 }
             }
             Some(known) => {
-                if !self.global.is_listed(client, originator) {
-                    self.make_room(ctx, originator, false)?;
-                }
                 if known.contains(ClientFlags::TEMP) {
                     self.global.unlist_all(client);
                     self.global.clear_temporary(client);
@@ -70,7 +68,7 @@ impl TranslationTable {
                 }
             }
         }
-        if list_again {
+        if !(temporary && listed) {
             let sync = flags.and(ClientFlags::SYNC).wire();
             self.global.list(client, Announcement { originator, ttvn, sync });
         }
@@ -93,7 +91,7 @@ impl TranslationTable {
         }
     }
 
-    /// Whether there is room for one more in a list; for a temporary entry, the oldest ones make it (TT-67, TT-105).
+    /// Makes room for one more in a list, if need be and if there is somebody to give way (TT-67, TT-105).
     fn make_room(
         &mut self,
         ctx: &Context<'_>,
@@ -101,6 +99,7 @@ impl TranslationTable {
         temporary: bool,
     ) -> Result<(), Refused> {
         let limits = &ctx.settings.limits;
+        let full = self.global.listings() >= limits.global_clients;
         if temporary {
             let max = limits.temporary_clients;
             if max == 0 {
@@ -110,21 +109,35 @@ impl TranslationTable {
             let own = self.global.peer(originator).map_or(0, |peer| peer.temporary.len());
             let oldest = if own >= share {
                 self.global.oldest_temporary(Some(originator))
-            } else if self.global.temporary_len() >= max {
+            } else if full || self.global.temporary_len() >= max {
                 self.global.oldest_temporary(None)
             } else {
-                None
+                return Ok(());
             };
-            if let Some(oldest) = oldest {
-                self.global.forget(oldest);
-            }
-        } else {
-            let announced = |peer: &super::peer::Peer| peer.clients.len() - peer.temporary.len();
-            if self.global.peer(originator).map_or(0, announced) >= CLIENTS_PER_ORIGINATOR {
-                return Err(Refused::Limit);
-            }
+            // Nobody who is announced gives way to somebody who is not.
+            self.global.forget(oldest.ok_or(Refused::Limit)?);
+            return Ok(());
         }
-        if self.global.listings() < limits.global_clients { Ok(()) } else { Err(Refused::Limit) }
+        if self.global.peer(originator).map_or(0, Peer::announced) >= CLIENTS_PER_ORIGINATOR {
+            return Err(Refused::Limit);
+        }
+        if !full {
+            return Ok(());
+        }
+        if let Some(victim) = self.global.evict_for(originator).ok_or(Refused::Limit)? {
+            ctx.discard(Discard::TableFull);
+            self.overflow(ctx.now, victim);
+        }
+        Ok(())
+    }
+
+    /// An originator has more clients than are stored: its table is not whole, and asking for it again is useless for
+    /// some time (TT-67).
+    fn overflow(&mut self, now: Instant, originator: Mac) {
+        if let Some(peer) = self.global.peer_mut(originator) {
+            peer.initialized = false;
+            peer.held_until = now + OVERSIZE_PAUSE;
+        }
     }
 
     /// An originator withdraws a client (section 9.3).
@@ -175,14 +188,13 @@ impl TranslationTable {
         }
         let Some(peer) = self.global.peer_mut(originator) else { return };
         peer.ttvn = ttvn;
+        peer.recompute();
         if outcome.is_ok() {
             peer.initialized = true;
         } else {
             ctx.discard(Discard::TableFull);
-            peer.initialized = false;
-            peer.held_until = ctx.now + OVERSIZE_PAUSE;
+            self.overflow(ctx.now, originator);
         }
-        peer.recompute();
         #[cfg(debug_assertions)]
         self.global.check(originator);
     }

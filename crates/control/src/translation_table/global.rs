@@ -7,6 +7,7 @@
 
 use super::announcements::{Announcement, Announcements};
 use super::client_crc;
+use super::limits::SURE_CLIENTS;
 use super::peer::Peer;
 use core::time::Duration;
 use noctule_fib::{GlobalClient, Writer};
@@ -37,6 +38,9 @@ impl Entry {
 pub(super) struct GlobalTable {
     clients: BTreeMap<Client, Entry>,
     peers: BTreeMap<Mac, Peer>,
+    births: u64,
+    /// Originators that announce more than [`SURE_CLIENTS`], those known longest first (TT-67).
+    large: BTreeSet<(u64, Mac)>,
     /// Temporary entries, oldest first (TT-105).
     temporary: BTreeSet<(Instant, Client)>,
     /// Entries that are ROAM, with the time since when.
@@ -79,7 +83,11 @@ impl GlobalTable {
     /// The originator's books, opened if there are none. Only for originators that the routing algorithm knows: that
     /// bounds how many there are.
     pub(super) fn peer_or_new(&mut self, originator: Mac) -> &mut Peer {
-        self.peers.entry(originator).or_insert_with(Peer::new)
+        let births = &mut self.births;
+        self.peers.entry(originator).or_insert_with(|| {
+            *births += 1;
+            Peer::new(*births)
+        })
     }
 
     pub(super) fn peers_mut(&mut self) -> impl Iterator<Item = &mut Peer> {
@@ -108,6 +116,9 @@ impl GlobalTable {
             None => {
                 peer.enter(client, entry, said);
                 self.listings += 1;
+                if peer.announced() > SURE_CLIENTS {
+                    self.large.insert((peer.birth, said.originator));
+                }
             }
             Some(before) if entry.is_hashed() => {
                 let change = client_crc(client, before.flags()) ^ client_crc(client, said.flags());
@@ -124,10 +135,13 @@ impl GlobalTable {
         let Some(entry) = self.clients.get_mut(&client) else { return false };
         let Some(said) = entry.announcements.remove(originator) else { return false };
         self.listings -= 1;
-        if let Some(peer) = self.peers.get_mut(&originator)
-            && peer.leave(client, entry, said)
-        {
-            self.emptied.push((originator, client.vid));
+        if let Some(peer) = self.peers.get_mut(&originator) {
+            if peer.leave(client, entry, said) {
+                self.emptied.push((originator, client.vid));
+            }
+            if peer.announced() <= SURE_CLIENTS {
+                self.large.remove(&(peer.birth, originator));
+            }
         }
         entry.merge_sync();
         self.unpublished.insert(client);
@@ -215,6 +229,27 @@ impl GlobalTable {
     /// How many temporary entries there are.
     pub(super) fn temporary_len(&self) -> usize {
         self.temporary.len()
+    }
+
+    /// Makes room in a full table for one more client that `originator` announces: at the expense of the oldest temporary
+    /// entry, or else of an originator that has more than it is sure of, the one known shortest. Only who is not sure of
+    /// the room must be known longer than that one. Returns who loses a client, `Some(None)` if it is a temporary one,
+    /// and `None` if there is no room.
+    pub(super) fn evict_for(&mut self, originator: Mac) -> Option<Option<Mac>> {
+        if let Some(oldest) = self.oldest_temporary(None) {
+            self.forget(oldest);
+            return Some(None);
+        }
+        let newcomer = self.peers.get(&originator)?;
+        let (birth, victim) = *self.large.last()?;
+        if newcomer.announced() >= SURE_CLIENTS && newcomer.birth >= birth {
+            return None;
+        }
+        // Nobody has a temporary entry: all that it lists is announced.
+        let client = *self.peers.get(&victim)?.clients.last()?;
+        self.unlist(client, victim);
+        self.forget_if_unlisted(client);
+        Some(Some(victim))
     }
 
     /// Takes an originator out of all lists (TT-73).
@@ -327,6 +362,9 @@ impl GlobalTable {
         for originator in self.peers.keys() {
             self.check(*originator);
         }
+        let large = self.peers.iter().filter(|(_, peer)| peer.announced() > SURE_CLIENTS);
+        let large: BTreeSet<_> = large.map(|(mac, peer)| (peer.birth, *mac)).collect();
+        assert_eq!(large, self.large);
         assert!(self.unpublished.is_empty() && self.emptied.is_empty());
     }
 }

@@ -62,6 +62,10 @@ pub(super) const ROAM_SOURCE_PER_SECOND: u32 = 32;
 /// Most clients that a table of one VLAN can have by its format (TT-67).
 pub(super) const CLIENTS_PER_ORIGINATOR: usize =
     (u16::MAX as usize - TranslationTable::HEADER_LEN - VlanBlock::LEN) / Change::LEN;
+/// So many clients of each originator are stored also when the table is full; more only while nobody else needs the
+/// room, and then the originators known longest have it first (TT-67). With the default limits the table holds this for
+/// every originator there can be.
+pub(super) const SURE_CLIENTS: usize = 16;
 /// One originator gets at most this part of the temporary entries (TT-105), so that one flood of forged sources leaves
 /// room for what others bring.
 pub(super) const TEMPORARY_SHARE: usize = 4;

@@ -29,6 +29,8 @@ pub(super) struct Request {
 /// Everything about one originator's table.
 #[derive(Debug)]
 pub(super) struct Peer {
+    /// Counts the originators whose books were ever opened: the lower, the longer it is known.
+    pub(super) birth: u64,
     /// `L(o)`: the last version seen (TT-59).
     pub(super) ttvn: Ttvn,
     /// `init(o)`: its table has been received.
@@ -53,8 +55,9 @@ pub(super) struct Peer {
 
 impl Peer {
     /// Of an originator that has told nothing yet (TT-59).
-    pub(super) fn new() -> Self {
+    pub(super) fn new(birth: u64) -> Self {
         Self {
+            birth,
             ttvn: Ttvn(0),
             initialized: false,
             vlans: BTreeMap::new(),
@@ -67,6 +70,11 @@ impl Peer {
             unconfirmed: false,
             roam_tokens: TokenBucket::new(ROAM_SOURCE_BURST, ROAM_SOURCE_PER_SECOND),
         }
+    }
+
+    /// How many clients it announces.
+    pub(super) fn announced(&self) -> usize {
+        self.clients.len() - self.temporary.len()
     }
 
     /// Takes into account that it lists a client, whose entry is `entry`.

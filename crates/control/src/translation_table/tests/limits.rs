@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::translation_table::limits::{
-    AnswerLimit, CLIENTS_PER_ORIGINATOR, RoamWindows, TokenBucket,
+    AnswerLimit, CLIENTS_PER_ORIGINATOR, RoamWindows, SURE_CLIENTS, TokenBucket,
 };
 
 #[test]
@@ -118,4 +118,117 @@ fn tt_67_vlans_per_originator() {
         node.hear(B, &out);
     }
     assert_eq!(node.table.global.peer(B).unwrap().vlans.len(), 4097);
+}
+
+/// Another originator, number `number` of many, with a route.
+fn other(node: &mut Node, number: u8) -> Mac {
+    let mac = Mac([2, 0, 0, 0, 1, number]);
+    node.route(mac, Some(255));
+    mac
+}
+
+/// So many clients, beginning with number `first`.
+fn clients(first: usize, count: usize) -> Vec<(Client, ClientFlags)> {
+    (first..first + count).map(|number| (client(number), NONE)).collect()
+}
+
+/// How many clients are stored of an originator.
+fn stored(node: &Node, originator: Mac) -> usize {
+    node.table.global.peer(originator).map_or(0, |peer| peer.clients.len())
+}
+
+/// TT-67 [DEV]: originators that appear later and fill the table take nothing from those known longer, who go on growing,
+/// and nobody is without the few clients that all are sure of.
+#[test]
+fn tt_67_a_flood_of_tables_leaves_the_mesh_its_clients() {
+    let mut node = Node::up(A);
+    node.settings.limits.global_clients = 500;
+    let of_b = clients(0, 100);
+    node.hear(B, &ogm(1, &of_b, &rows(&of_b)));
+    let forgers: Vec<_> = (0..4).map(|number| other(&mut node, number)).collect();
+    for (forger, first) in forgers.iter().zip([1000, 2000, 3000, 4000]) {
+        let table = clients(first, 200);
+        node.hear(*forger, &ogm(1, &table, &rows(&table)));
+        assert!(node.table.global.listings() <= 500);
+    }
+    node.sent();
+    assert_eq!(stored(&node, B), 100);
+    // The two that came first have the room that is left, but for what the others are sure of.
+    assert_eq!(
+        forgers.iter().map(|forger| stored(&node, *forger)).collect::<Vec<_>>(),
+        [200, 168, 16, 16]
+    );
+
+    // B grows by 90: it was there first.
+    let more = clients(100, 90);
+    let all = clients(0, 190);
+    node.hear(B, &ogm(2, &all, &rows(&more)));
+    assert_eq!((stored(&node, B), node.sent()), (190, vec![]), "and it is in step");
+    // C comes late, with few clients: it is sure of them.
+    let of_c = clients(500, 16);
+    node.hear(C, &ogm(1, &of_c, &rows(&of_c)));
+    assert_eq!((stored(&node, C), node.sent()), (16, vec![]));
+    assert_eq!(node.announcers(client(515)), [C]);
+    assert_eq!(
+        forgers.iter().map(|forger| stored(&node, *forger)).collect::<Vec<_>>(),
+        [200, 62, 16, 16]
+    );
+    // Who lost clients is not asked again and again, and not vouched for.
+    for forger in &forgers[1..] {
+        let peer = node.table.global.peer(*forger).unwrap();
+        assert!(!peer.initialized, "not whole");
+        node.hear(*forger, &ogm(7, &of_c, &[]));
+    }
+    assert_eq!(node.sent(), [] as [Vec<u8>; 0]);
+    assert!(node.discarded(Discard::TableFull) > 0);
+    assert_eq!(node.table.global.listings(), 500);
+}
+
+/// TT-67, TT-105: clients that were only seen in payload give way to those that are announced, never the reverse.
+#[test]
+fn tt_105_temporary_clients_give_way_to_announced_ones() {
+    let mut node = Node::up(A);
+    node.settings.limits.global_clients = 60;
+    for number in 0..60 {
+        node.wait(millis(1));
+        node.payload(client(number), C);
+    }
+    assert_eq!(node.table.global.temporary_len(), 60);
+    // One of them is the client itself.
+    let table = [clients(100, 49), clients(0, 1)].concat();
+    node.hear(B, &ogm(1, &table, &rows(&table)));
+    assert_eq!((stored(&node, B), node.sent()), (50, vec![]));
+    assert_eq!(node.announcers(client(0)), [B]);
+    assert_eq!(node.table.global.listings(), 60);
+    assert_eq!((node.announcers(client(49)), node.announcers(client(50))), (vec![], vec![C]));
+    // Full of announced ones: payload brings nobody in, but a newcomer that is announced finds room.
+    let table = clients(0, 1).into_iter().chain(clients(100, 59)).collect::<Vec<_>>();
+    node.hear(B, &ogm(2, &table, &rows(&table)));
+    assert_eq!((node.table.global.temporary_len(), node.table.global.listings()), (0, 60));
+    node.payload(X, C);
+    assert_eq!(node.announcers(X), []);
+    node.hear(C, &ogm(1, &[(X, NONE)], &[change(NONE, X)]));
+    assert_eq!((node.announcers(X), stored(&node, B)), (vec![C], 59));
+}
+
+/// TT-105: a share that is used up does not grow by taking over the temporary clients of others.
+#[test]
+fn tt_105_shares_hold_for_clients_that_move() {
+    let mut node = Node::up(A);
+    node.settings.limits.temporary_clients = 40;
+    for number in 0..10 {
+        node.payload(client(number), C);
+    }
+    for number in 0..30 {
+        node.wait(millis(1));
+        node.payload(client(number), B);
+    }
+    assert_eq!(node.table.global.peer(B).unwrap().temporary.len(), 10, "a quarter of 40");
+}
+
+/// The defaults hold what every originator is sure of.
+#[test]
+fn tt_67_the_defaults_keep_what_they_promise() {
+    let limits = Settings::default().limits;
+    assert!(limits.originators * SURE_CLIENTS <= limits.global_clients);
 }

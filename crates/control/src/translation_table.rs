@@ -27,10 +27,7 @@ mod tests;
 use crate::{Context, Output, Routing};
 use commit::Announced;
 use global::GlobalTable;
-use limits::{
-    AnswerLimit, REQUEST_BURST, REQUESTS_PER_SECOND, ROAM_ACCEPTED_MAX, ROAM_SENT_MAX, RoamWindows,
-    TokenBucket,
-};
+use limits::{AnswerLimit, ROAM_ACCEPTED_MAX, ROAM_SENT_MAX, RequestLimit, RoamWindows};
 use local::LocalTable;
 use noctule_fib::View;
 use noctule_wire::tvlv::{self, Kind, translation_table as tt};
@@ -62,7 +59,7 @@ pub(crate) struct TranslationTable {
     packet_limit: usize,
     /// Whether the operator has been told that the local table is full.
     full_told: bool,
-    requests: TokenBucket,
+    requests: RequestLimit,
     answers: AnswerLimit,
     roams_sent: RoamWindows,
     roams_accepted: RoamWindows,
@@ -80,7 +77,7 @@ impl TranslationTable {
             mesh_mtu: MESH_MTU_DEFAULT,
             packet_limit: PACKET_LIMIT_DEFAULT,
             full_told: false,
-            requests: TokenBucket::new(REQUEST_BURST, REQUESTS_PER_SECOND),
+            requests: RequestLimit::new(),
             answers: AnswerLimit::new(),
             roams_sent: RoamWindows::new(ROAM_SENT_MAX),
             roams_accepted: RoamWindows::new(ROAM_ACCEPTED_MAX),
@@ -187,6 +184,11 @@ impl TranslationTable {
         }
         self.local.deconfigure(vid);
         self.publish(ctx);
+    }
+
+    /// A frame with OGMs has come in; what they say follows by [`Self::on_ogm`].
+    pub(crate) fn frame_heard(&mut self) {
+        self.requests.frame_heard();
     }
 
     /// The route to an originator is lost in some view: its clients are forgotten until its table is fetched again

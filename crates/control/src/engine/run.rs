@@ -231,6 +231,7 @@ impl Engine {
         match packet_type {
             PacketType::Ogm => {
                 let (mut ctx, parts) = self.split(now);
+                parts.table.frame_heard();
                 parts.batman_iv.on_frame(
                     &mut ctx,
                     parts.interfaces,

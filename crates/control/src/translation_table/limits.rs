@@ -42,6 +42,9 @@ pub(super) const ANSWER_SPACING: Duration = Duration::from_millis(250);
 /// mebibit per second.
 pub(super) const ANSWER_BURST_BYTES: u32 = 512 * 1024;
 pub(super) const ANSWER_BYTES_PER_SECOND: u32 = 128 * 1024;
+/// The same for one requester, so that nobody alone uses up what the others need.
+pub(super) const REQUESTER_BURST_BYTES: u32 = ANSWER_BURST_BYTES / 2;
+pub(super) const REQUESTER_BYTES_PER_SECOND: u32 = ANSWER_BYTES_PER_SECOND / 4;
 /// Requests remembered for [`ANSWER_SPACING`].
 const ANSWERS_MAX: usize = 4096;
 
@@ -74,7 +77,7 @@ pub(super) const TEMPORARY_SHARE: usize = 4;
 pub(super) const CACHED_CHANGES_MAX: usize = 125;
 
 /// What may happen so often per second, and so often at once.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct TokenBucket {
     burst: u32,
     per_second: u32,
@@ -92,17 +95,62 @@ impl TokenBucket {
         Self { burst, per_second, level: u64::from(burst) * TOKEN, filled: Instant::ZERO }
     }
 
-    /// Takes `amount` tokens; `false`, and none taken, if there are fewer.
-    pub(super) fn take(&mut self, now: Instant, amount: u32) -> bool {
+    /// Whether all tokens are there.
+    fn is_full(&mut self, now: Instant) -> bool {
+        self.fill(now);
+        self.level == u64::from(self.burst) * TOKEN
+    }
+
+    fn fill(&mut self, now: Instant) {
         let elapsed = now.as_micros().saturating_sub(self.filled.as_micros());
         let gained = elapsed.saturating_mul(u64::from(self.per_second));
         self.level = self.level.saturating_add(gained).min(u64::from(self.burst) * TOKEN);
         self.filled = self.filled.max(now);
+    }
+
+    /// Takes `amount` tokens; `false`, and none taken, if there are fewer.
+    pub(super) fn take(&mut self, now: Instant, amount: u32) -> bool {
+        self.fill(now);
         let price = u64::from(amount) * TOKEN;
         if self.level < price {
             return false;
         }
         self.level -= price;
+        true
+    }
+}
+
+/// How many requests go out (TT-87): no more than [`REQUESTS_PER_SECOND`], and in the long run not more than frames with
+/// OGMs come in. One frame can carry dozens of OGMs, and whoever forges them must not make every node of the mesh send
+/// dozens of requests; so of the originators whose tables are here and were in step until now, each frame can have
+/// one asked. The others are asked if their next OGM still says so.
+#[derive(Debug)]
+pub(super) struct RequestLimit {
+    rate: TokenBucket,
+    credit: u32,
+    asked: bool,
+}
+
+impl RequestLimit {
+    /// The first tables are asked for at once.
+    pub(super) fn new() -> Self {
+        let rate = TokenBucket::new(REQUEST_BURST, REQUESTS_PER_SECOND);
+        Self { rate, credit: REQUEST_BURST, asked: false }
+    }
+
+    /// A frame with OGMs has come in.
+    pub(super) fn frame_heard(&mut self) {
+        self.credit = (self.credit + 1).min(REQUEST_BURST);
+        self.asked = false;
+    }
+
+    /// Notes one request; `false` if it must not be sent. `has_table`: the originator's table is here in some version.
+    pub(super) fn take(&mut self, now: Instant, has_table: bool) -> bool {
+        if has_table && self.asked || self.credit == 0 || !self.rate.take(now, 1) {
+            return false;
+        }
+        self.credit -= 1;
+        self.asked = true;
         true
     }
 }
@@ -161,6 +209,8 @@ pub(super) struct AnswerLimit {
     searched: Instant,
     recent: BTreeMap<(Mac, Mac), (Ttvn, Instant)>,
     bytes: TokenBucket,
+    /// Those whose buckets are not full.
+    requesters: BTreeMap<Mac, TokenBucket>,
 }
 
 impl AnswerLimit {
@@ -169,6 +219,7 @@ impl AnswerLimit {
             searched: Instant::ZERO,
             recent: BTreeMap::new(),
             bytes: TokenBucket::new(ANSWER_BURST_BYTES, ANSWER_BYTES_PER_SECOND),
+            requesters: BTreeMap::new(),
         }
     }
 
@@ -194,11 +245,20 @@ impl AnswerLimit {
         ttvn: Ttvn,
         len: usize,
     ) -> bool {
-        if self.recent.len() >= ANSWERS_MAX && self.searched.timed_out(now, SEARCH_SPACING) {
+        let is_full = |limit: &Self| {
+            limit.recent.len() >= ANSWERS_MAX || limit.requesters.len() >= ANSWERS_MAX
+        };
+        if is_full(self) && self.searched.timed_out(now, SEARCH_SPACING) {
             self.expire(now);
         }
         let Ok(len) = u32::try_from(len) else { return false };
-        if self.recent.len() >= ANSWERS_MAX || !self.bytes.take(now, len) {
+        if is_full(self) {
+            return false;
+        }
+        let full = TokenBucket::new(REQUESTER_BURST_BYTES, REQUESTER_BYTES_PER_SECOND);
+        if !self.requesters.entry(requester).or_insert(full).take(now, len)
+            || !self.bytes.take(now, len)
+        {
             return false;
         }
         self.recent.insert((requester, described), (ttvn, now));
@@ -209,10 +269,11 @@ impl AnswerLimit {
     pub(super) fn expire(&mut self, now: Instant) {
         self.searched = now;
         self.recent.retain(|_, (_, at)| !at.timed_out(now, ANSWER_SPACING));
+        self.requesters.retain(|_, bytes| !bytes.is_full(now));
     }
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.recent.len()
+        self.recent.len().max(self.requesters.len())
     }
 }

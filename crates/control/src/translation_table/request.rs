@@ -32,7 +32,7 @@ impl TranslationTable {
         if outstanding || now < peer.held_until {
             return;
         }
-        if !self.requests.take(now, 1) {
+        if !self.requests.take(now, peer.initialized) {
             return ctx.discard(Discard::RateLimited);
         }
         let vlans: Vec<VlanBlock> = announced.vlans().collect();

@@ -194,9 +194,17 @@ impl Node {
         self.run(|table, ctx, _| table.ogm_value(ctx, ROOM))
     }
 
-    /// An OGM of `originator` is received.
+    /// An OGM of `originator` is received, in a frame of its own.
     fn hear(&mut self, originator: Mac, value: &[u8]) {
-        self.run(|table, ctx, routing| table.on_ogm(ctx, routing, originator, true, value));
+        self.hear_frame(&[(originator, value)]);
+    }
+
+    /// A frame with several OGMs is received.
+    fn hear_frame(&mut self, ogms: &[(Mac, &[u8])]) {
+        self.table.frame_heard();
+        for (originator, value) in ogms {
+            self.run(|table, ctx, routing| table.on_ogm(ctx, routing, *originator, true, value));
+        }
     }
 
     /// Payload shows that `client` is at `originator`.

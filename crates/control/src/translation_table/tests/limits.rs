@@ -51,6 +51,25 @@ fn tt_98_memory_of_answers_is_bounded() {
     assert!(!limit.take(later, mac(0), A, Ttvn(1), usize::MAX));
 }
 
+/// TT-98: one requester gets half the burst and a quarter of the rate, and the others what is left.
+#[test]
+fn tt_98_nobody_alone_uses_up_the_answers() {
+    let (mut limit, start, len) = (AnswerLimit::new(), Instant::from_millis(1000), 20_000);
+    let mut taken = 0;
+    for ask in 0..480 {
+        let now = start + millis(251 * ask);
+        taken += if limit.take(now, B, A, Ttvn(1), len) { len } else { 0 };
+    }
+    let most = 256 * 1024 + 32 * 1024 * 479 * 251 / 1000;
+    assert!((most - len..=most).contains(&taken), "{taken} of {most}");
+    let now = start + millis(251 * 479);
+    let rest: Vec<_> = (0..20).map(|_| limit.take(now, C, A, Ttvn(1), len)).collect();
+    assert_eq!(rest, (0..20).map(|ask| ask < 13).collect::<Vec<_>>(), "C has its own half");
+    assert_eq!(limit.len(), 2);
+    limit.expire(now + secs(8));
+    assert_eq!(limit.len(), 0, "a bucket that is full again is forgotten");
+}
+
 /// TT-67 [DEV]: no originator gets more clients than its table can have; it is left alone for a minute then.
 #[test]
 fn tt_67_clients_per_originator() {

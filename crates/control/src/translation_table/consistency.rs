@@ -50,7 +50,7 @@ impl TranslationTable {
 
     fn in_step(&mut self, ctx: &mut Context<'_>, originator: Mac) {
         let Some(peer) = self.global.peer_mut(originator) else { return };
-        peer.fruitless = 0;
+        (peer.fruitless, peer.unanswered, peer.confirmed) = (0, 0, true);
         // Also when nothing has changed: the data plane may have got to know the originator only now.
         ctx.fib.set_ttvn(originator, peer.ttvn);
         if core::mem::take(&mut peer.unconfirmed) {

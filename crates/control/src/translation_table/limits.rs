@@ -28,14 +28,17 @@ pub(super) const ANSWER_WAIT: Duration = Duration::from_secs(10);
 pub(super) const REQUEST_BURST: u32 = 128;
 pub(super) const REQUESTS_PER_SECOND: u32 = 64;
 /// Full tables in a row that may fail to bring an originator into step before requests to it slow down. Three are
-/// normal under churn; more mean that its CRCs never match what it sends, and asking again changes nothing.
+/// normal under churn; more mean that its CRCs never match what it sends, and asking again changes nothing. The same
+/// holds for requests in a row without an answer, to an originator that has never been in step.
 pub(super) const FRUITLESS_MAX: u8 = 3;
 /// Longest pause between requests to such an originator.
 pub(super) const FRUITLESS_PAUSE_MAX: Duration = Duration::from_secs(30);
 /// Pause between requests to an originator that announces more than is stored (TT-67).
 pub(super) const OVERSIZE_PAUSE: Duration = Duration::from_secs(60);
 
-/// One table version is given to one requester once in this time (TT-98).
+/// One table version is given to one requester once in this time (TT-98); and requests for it, and answers to it, that pass
+/// through are passed on once in this time. Nobody asks again so soon, but where forged OGMs have bent the routes
+/// into a circle, a packet would come round until its TTL is spent.
 pub(super) const ANSWER_SPACING: Duration = Duration::from_millis(250);
 /// Bytes of answers at once, and per second in the long run, to all requesters together (TT-98). The burst is what a
 /// node that joins a mesh of 500 nodes with 10,000 clients asks from its first neighbour, three times; the rate is one
@@ -45,7 +48,7 @@ pub(super) const ANSWER_BYTES_PER_SECOND: u32 = 128 * 1024;
 /// The same for one requester, so that nobody alone uses up what the others need.
 pub(super) const REQUESTER_BURST_BYTES: u32 = ANSWER_BURST_BYTES / 2;
 pub(super) const REQUESTER_BYTES_PER_SECOND: u32 = ANSWER_BYTES_PER_SECOND / 4;
-/// Requests remembered for [`ANSWER_SPACING`].
+/// Requests and answers remembered for [`ANSWER_SPACING`].
 const ANSWERS_MAX: usize = 4096;
 
 /// Advertisements of one client that are sent in one window (TT-107).
@@ -203,11 +206,29 @@ impl RoamWindows {
     }
 }
 
-/// Which answers went out a moment ago, and how many bytes of them (TT-98).
+/// What is remembered for [`ANSWER_SPACING`].
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Passage {
+    /// A request that was answered or passed on.
+    Request,
+    /// An answer that was passed on.
+    Response,
+}
+
+/// One version of the table of `described`, for `requester`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Errand {
+    pub(super) passage: Passage,
+    pub(super) requester: Mac,
+    pub(super) described: Mac,
+    pub(super) ttvn: Ttvn,
+}
+
+/// Which requests and answers were dealt with a moment ago, and how many bytes of answers were sent (TT-98).
 #[derive(Debug)]
 pub(super) struct AnswerLimit {
     searched: Instant,
-    recent: BTreeMap<(Mac, Mac), (Ttvn, Instant)>,
+    recent: BTreeMap<(Passage, Mac, Mac), (Ttvn, Instant)>,
     bytes: TokenBucket,
     /// Those whose buckets are not full.
     requesters: BTreeMap<Mac, TokenBucket>,
@@ -223,46 +244,35 @@ impl AnswerLimit {
         }
     }
 
-    /// Whether `requester` got this version of `described`'s table less than [`ANSWER_SPACING`] ago.
-    pub(super) fn just_answered(
-        &self,
-        now: Instant,
-        requester: Mac,
-        described: Mac,
-        ttvn: Ttvn,
-    ) -> bool {
-        self.recent
-            .get(&(requester, described))
-            .is_some_and(|(version, at)| *version == ttvn && !at.timed_out(now, ANSWER_SPACING))
-    }
-
-    /// Notes an answer of `len` bytes; `false` if it must not be sent.
-    pub(super) fn take(
-        &mut self,
-        now: Instant,
-        requester: Mac,
-        described: Mac,
-        ttvn: Ttvn,
-        len: usize,
-    ) -> bool {
+    /// Notes something to be done, with the bytes that this node sends of its own for it (0 to pass it on); `false` if it
+    /// must not be done, be it because it was done a moment ago.
+    pub(super) fn take(&mut self, now: Instant, errand: Errand, len: usize) -> bool {
+        let Errand { passage, requester, described, ttvn } = errand;
+        let key = (passage, requester, described);
+        let just_done = self
+            .recent
+            .get(&key)
+            .is_some_and(|(version, at)| *version == ttvn && !at.timed_out(now, ANSWER_SPACING));
         let is_full = |limit: &Self| {
             limit.recent.len() >= ANSWERS_MAX || limit.requesters.len() >= ANSWERS_MAX
         };
         if is_full(self) && self.searched.timed_out(now, SEARCH_SPACING) {
             self.expire(now);
         }
-        let Ok(len) = u32::try_from(len) else { return false };
-        if is_full(self) {
+        if just_done || is_full(self) || !self.pay(now, requester, len) {
             return false;
         }
-        let full = TokenBucket::new(REQUESTER_BURST_BYTES, REQUESTER_BYTES_PER_SECOND);
-        if !self.requesters.entry(requester).or_insert(full).take(now, len)
-            || !self.bytes.take(now, len)
-        {
-            return false;
-        }
-        self.recent.insert((requester, described), (ttvn, now));
+        self.recent.insert(key, (ttvn, now));
         true
+    }
+
+    /// Takes the bytes of an answer from what the requester, and all together, may get.
+    fn pay(&mut self, now: Instant, requester: Mac, len: usize) -> bool {
+        let Ok(len) = u32::try_from(len) else { return false };
+        let full = TokenBucket::new(REQUESTER_BURST_BYTES, REQUESTER_BYTES_PER_SECOND);
+        len == 0
+            || self.requesters.entry(requester).or_insert(full).take(now, len)
+                && self.bytes.take(now, len)
     }
 
     /// Forgets what is too long ago to matter.

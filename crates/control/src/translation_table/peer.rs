@@ -47,6 +47,10 @@ pub(super) struct Peer {
     pub(super) held_until: Instant,
     /// Full tables in a row that did not bring it into step.
     pub(super) fruitless: u8,
+    /// Requests in a row that were not answered.
+    pub(super) unanswered: u8,
+    /// It was in step at least once.
+    pub(super) confirmed: bool,
     /// A table has come and no OGM since has confirmed it.
     pub(super) unconfirmed: bool,
     /// Roaming advertisements that it may still send (TT-110).
@@ -67,6 +71,8 @@ impl Peer {
             request: None,
             held_until: Instant::ZERO,
             fruitless: 0,
+            unanswered: 0,
+            confirmed: false,
             unconfirmed: false,
             roam_tokens: TokenBucket::new(ROAM_SOURCE_BURST, ROAM_SOURCE_PER_SECOND),
         }

@@ -1,7 +1,8 @@
 //! Requests for tables: sending them (section 11.1), and answering those of others (11.2, 11.3).
 
-use super::limits::REQUEST_WAIT;
+use super::limits::{Errand, Passage, REQUEST_WAIT};
 use super::peer::Request;
+use super::response::pause_after;
 use super::{Disposition, TranslationTable, send};
 use crate::{Context, Routing};
 use noctule_fib::{Counter, View};
@@ -41,6 +42,13 @@ impl TranslationTable {
         if send(ctx, originator, primary, Kind::TRANSLATION_TABLE, &value) {
             ctx.counters.add(Counter::TtRequestTx, 1);
             peer.request = Some(Request { at: now, full });
+            peer.unanswered = peer.unanswered.saturating_add(1);
+            // Whoever was in step once has a table; the links may be bad. An invented originator never answers.
+            if !peer.confirmed
+                && let Some(pause) = pause_after(peer.unanswered)
+            {
+                peer.held_until = peer.held_until.max(now + pause);
+            }
         }
     }
 
@@ -68,7 +76,10 @@ impl TranslationTable {
             TtKind::Response => {
                 ctx.counters.add(Counter::TtResponseRx, 1);
                 if !for_me {
-                    return Disposition::PassOn;
+                    let (requester, described) = (packet.destination, packet.source);
+                    let passage = Passage::Response;
+                    return self
+                        .pass_on(ctx, Errand { passage, requester, described, ttvn: value.ttvn });
                 }
                 self.on_response(ctx, routing, packet.source, &value);
                 Disposition::Consumed
@@ -98,7 +109,21 @@ impl TranslationTable {
             && self.global.peer(described).is_some_and(|peer| {
                 peer.initialized && peer.ttvn == request.ttvn && !peer.mismatch(request.vlans())
             });
-        if in_step { self.answer_for(ctx, packet, request) } else { Disposition::PassOn }
+        if in_step && let Some(answer) = self.answer_for(packet, request) {
+            self.send_answer(ctx, answer);
+            return Disposition::Consumed;
+        }
+        let passage = Passage::Request;
+        self.pass_on(ctx, Errand { passage, requester, described, ttvn: request.ttvn })
+    }
+
+    /// Lets a request or an answer travel on, unless it has come round in a circle (TT-98).
+    fn pass_on(&mut self, ctx: &mut Context<'_>, errand: Errand) -> Disposition {
+        if self.answers.take(ctx.now, errand, 0) {
+            return Disposition::PassOn;
+        }
+        ctx.discard(Discard::RateLimited);
+        Disposition::Consumed
     }
 
     /// Answers for our own table (TT-91, TT-92).
@@ -127,38 +152,28 @@ impl TranslationTable {
         }
     }
 
-    /// Answers for another originator, whose table we hold in exactly the version that is asked for (TT-89, TT-93).
-    fn answer_for(
-        &mut self,
-        ctx: &mut Context<'_>,
-        packet: &UnicastTvlv<'_>,
-        request: &TtValue<'_>,
-    ) -> Disposition {
+    /// The answer for another originator, whose table we hold in exactly the version that is asked for (TT-89, TT-93).
+    fn answer_for(&self, packet: &UnicastTvlv<'_>, request: &TtValue<'_>) -> Option<Answer> {
         let described = packet.destination;
-        let Some(peer) = self.global.peer(described) else { return Disposition::PassOn };
+        let peer = self.global.peer(described)?;
         let diff = peer.last_diff.as_deref().filter(|_| !request.flags.is_full());
         let (full, changes) = match diff {
             Some(changes) => (false, changes.to_vec()),
             None if peer.is_faithful() => (true, self.global.full_table(described)),
             // Somebody else's word, a roam for instance, has changed the list: it is not what the CRCs describe.
-            None => return Disposition::PassOn,
+            None => return None,
         };
         let vlans = peer.vlan_blocks();
         let (requester, ttvn) = (packet.source, request.ttvn);
         let answer = Answer { requester, described, full, ttvn, vlans, changes };
-        if !answer.is_sendable(self.packet_limit) {
-            return Disposition::PassOn;
-        }
-        self.send_answer(ctx, answer);
-        Disposition::Consumed
+        answer.is_sendable(self.packet_limit).then_some(answer)
     }
 
     /// Sends an answer unless there were too many (TT-98).
     fn send_answer(&mut self, ctx: &mut Context<'_>, answer: Answer) {
         let Answer { requester, described, ttvn, .. } = answer;
-        if self.answers.just_answered(ctx.now, requester, described, ttvn)
-            || !self.answers.take(ctx.now, requester, described, ttvn, answer.packet_len())
-        {
+        let errand = Errand { passage: Passage::Request, requester, described, ttvn };
+        if !self.answers.take(ctx.now, errand, answer.packet_len()) {
             return ctx.discard(Discard::RateLimited);
         }
         let mut value = Vec::with_capacity(answer.value_len());

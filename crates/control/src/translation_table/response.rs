@@ -6,7 +6,7 @@ use super::limits::{ANSWER_WAIT, FRUITLESS_MAX, FRUITLESS_PAUSE_MAX, REQUEST_WAI
 use crate::{Context, Routing};
 use core::time::Duration;
 use noctule_wire::tvlv::translation_table::TranslationTable as TtValue;
-use noctule_wire::{Discard, Mac};
+use noctule_wire::{Discard, Instant, Mac};
 
 impl TranslationTable {
     /// Takes over what was asked for, and nothing else (TT-96, TT-97). The VLAN records are not looked at: the next OGM
@@ -27,13 +27,12 @@ impl TranslationTable {
             return ctx.discard(Discard::Unsolicited);
         };
         if response.flags.is_full() {
-            peer.request = None;
+            (peer.request, peer.unanswered) = (None, 0);
             peer.last_diff = None;
             peer.fruitless = peer.fruitless.saturating_add(1);
             peer.unconfirmed = true;
-            if let Some(pause) = pause_after(peer.fruitless) {
-                peer.held_until = now + pause;
-            }
+            peer.held_until =
+                pause_after(peer.fruitless).map_or(Instant::ZERO, |pause| now + pause);
             self.global.remove_originator(originator);
             self.apply(ctx, originator, response.ttvn, response.changes());
             self.publish_version(ctx, originator);
@@ -43,15 +42,16 @@ impl TranslationTable {
             if request.full || !usable {
                 return ctx.discard(Discard::Unsolicited);
             }
-            peer.request = None;
+            (peer.request, peer.unanswered, peer.held_until) = (None, 0, Instant::ZERO);
             peer.unconfirmed = true;
             self.apply_diff(ctx, originator, response.ttvn, response.changes());
         }
     }
 }
 
-/// How long not to ask again after so many tables in a row that were not what the OGMs said.
-fn pause_after(fruitless: u8) -> Option<Duration> {
+/// How long not to ask again after so many requests in a row that led to nothing: no answer, or one that was not what the
+/// OGMs said.
+pub(super) fn pause_after(fruitless: u8) -> Option<Duration> {
     let doublings = u32::from(fruitless.checked_sub(FRUITLESS_MAX)?);
     let pause = REQUEST_WAIT.saturating_mul(1 << doublings.min(8));
     Some(pause.min(FRUITLESS_PAUSE_MAX))

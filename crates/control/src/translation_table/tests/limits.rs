@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::translation_table::limits::{
-    AnswerLimit, CLIENTS_PER_ORIGINATOR, RoamWindows, SURE_CLIENTS, TokenBucket,
+    AnswerLimit, CLIENTS_PER_ORIGINATOR, Errand, Passage, RoamWindows, SURE_CLIENTS, TokenBucket,
 };
 
 #[test]
@@ -31,6 +31,10 @@ fn tt_107_windows_are_bounded() {
     assert_eq!(windows.len(), 1, "old ones make room");
 }
 
+fn errand(passage: Passage, requester: Mac, ttvn: u8) -> Errand {
+    Errand { passage, requester, described: A, ttvn: Ttvn(ttvn) }
+}
+
 #[test]
 fn tt_98_memory_of_answers_is_bounded() {
     let mut limit = AnswerLimit::new();
@@ -38,33 +42,60 @@ fn tt_98_memory_of_answers_is_bounded() {
         let [a, b] = number.to_be_bytes();
         Mac([2, 0, 0, 3, a, b])
     };
+    let request = |number| errand(Passage::Request, mac(number), 1);
     let now = Instant::from_millis(1000);
-    let taken = (0..5000).filter(|n| limit.take(now, mac(*n), A, Ttvn(1), 48)).count();
-    assert_eq!((taken, limit.len()), (4096, 4096));
-    assert!(limit.just_answered(now, mac(0), A, Ttvn(1)));
-    assert!(!limit.just_answered(now, mac(0), A, Ttvn(2)));
-    assert!(!limit.just_answered(now, mac(0), B, Ttvn(1)));
+    for len in [48, 0] {
+        let taken = (0..5000).filter(|n| limit.take(now, request(*n), len)).count();
+        assert_eq!((taken, limit.len()), (if len > 0 { 4096 } else { 0 }, 4096));
+    }
     let later = now + millis(251);
-    assert!(!limit.just_answered(later, mac(0), A, Ttvn(1)));
-    assert!(limit.take(later, mac(4999), A, Ttvn(1), 48));
+    assert!(limit.take(later, request(4999), 48));
     assert_eq!(limit.len(), 1);
-    assert!(!limit.take(later, mac(0), A, Ttvn(1), usize::MAX));
+    assert!(!limit.take(later, request(0), usize::MAX));
+}
+
+/// TT-98: each version once in 250 ms, requests and answers apart.
+#[test]
+fn tt_98_the_same_once_in_250_ms() {
+    let mut limit = AnswerLimit::new();
+    let start = Instant::from_millis(1000);
+    let (request, response) = (Passage::Request, Passage::Response);
+    #[rustfmt::skip]
+    let steps = [
+        // after ms, what, bytes, allowed
+        (0,   errand(request, B, 1),  48, true),
+        (0,   errand(request, B, 1),  48, false),
+        (0,   errand(request, B, 1),  0,  false),
+        (0,   errand(response, B, 1), 0,  true),
+        (0,   errand(response, B, 1), 0,  false),
+        (0,   errand(request, C, 1),  0,  true),
+        (250, errand(request, B, 1),  48, false),
+        (251, errand(request, B, 1),  48, true),
+        (251, errand(request, B, 2),  48, true),
+        (251, errand(response, B, 1), 0,  true),
+    ];
+    for (step, (after, errand, len, allowed)) in steps.into_iter().enumerate() {
+        assert_eq!(limit.take(start + millis(after), errand, len), allowed, "step {step}");
+    }
 }
 
 /// TT-98: one requester gets half the burst and a quarter of the rate, and the others what is left.
 #[test]
 fn tt_98_nobody_alone_uses_up_the_answers() {
     let (mut limit, start, len) = (AnswerLimit::new(), Instant::from_millis(1000), 20_000);
+    let ask = |limit: &mut AnswerLimit, now, from, ttvn| {
+        limit.take(now, errand(Passage::Request, from, ttvn), len)
+    };
     let mut taken = 0;
-    for ask in 0..480 {
-        let now = start + millis(251 * ask);
-        taken += if limit.take(now, B, A, Ttvn(1), len) { len } else { 0 };
+    for number in 0..480 {
+        let now = start + millis(251 * number);
+        taken += if ask(&mut limit, now, B, 1) { len } else { 0 };
     }
     let most = 256 * 1024 + 32 * 1024 * 479 * 251 / 1000;
     assert!((most - len..=most).contains(&taken), "{taken} of {most}");
     let now = start + millis(251 * 479);
-    let rest: Vec<_> = (0..20).map(|_| limit.take(now, C, A, Ttvn(1), len)).collect();
-    assert_eq!(rest, (0..20).map(|ask| ask < 13).collect::<Vec<_>>(), "C has its own half");
+    let rest: Vec<_> = (0..20).map(|ttvn| ask(&mut limit, now, C, ttvn)).collect();
+    assert_eq!(rest, (0..20).map(|ttvn| ttvn < 13).collect::<Vec<_>>(), "C has its own half");
     assert_eq!(limit.len(), 2);
     limit.expire(now + secs(8));
     assert_eq!(limit.len(), 0, "a bucket that is full again is forgotten");

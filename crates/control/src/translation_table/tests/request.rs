@@ -177,6 +177,42 @@ fn tt_87_fruitless_requests_slow_down() {
     }
 }
 
+/// Nor does asking help with one that never answers, unless it was in step before: then the links are bad.
+#[test]
+fn tt_87_unanswered_requests_slow_down() {
+    for known in [false, true] {
+        let mut node = Node::up(A);
+        if known {
+            node.hear(B, &ogm(1, &[OWN_B], &rows(&[OWN_B])));
+        }
+        let stale = ogm(5, &[OWN_B], &[]);
+        let (mut asked, start) = (Vec::new(), node.now);
+        for _ in 0..1100 {
+            node.pass(millis(100));
+            node.hear(B, &stale);
+            if !node.sent().is_empty() {
+                asked.push(node.now.since(start).as_millis() / 100);
+            }
+        }
+        if known {
+            assert_eq!(asked.len(), 1100 / 31 + 1, "every 3 s and the next OGM");
+            continue;
+        }
+        assert_eq!(asked, [1, 32, 63, 94, 154, 274, 514, 814], "in tenths of a second");
+        // It answers after all: from then on it is asked as others are.
+        node.pass(secs(10));
+        node.hear(B, &stale);
+        assert_eq!(node.sent().len(), 1);
+        node.receive(&response(true, A, B, 5, &rows(&[OWN_B])));
+        node.hear(B, &stale);
+        for _ in 0..5 {
+            node.wait(millis(3001));
+            node.hear(B, &ogm(9, &[OWN_B], &[]));
+            assert_eq!(node.sent().len(), 1);
+        }
+    }
+}
+
 /// A node B that has A's table in version 2, with X, in the way given by `by_diff`.
 fn transit(by_diff: bool) -> (Node, [(Client, ClientFlags); 2]) {
     let own = (own_client(A), NONE);
@@ -254,6 +290,7 @@ fn tt_90_only_whole_tables_are_given() {
     node.sent();
     assert_eq!(node.receive(&request(true, A, C, 2, &table)), Disposition::PassOn, "X is with us");
     assert_eq!(node.sent(), NOTHING);
+    node.wait(millis(251));
     assert_eq!(node.receive(&request(false, A, C, 2, &table)), Disposition::Consumed);
     assert_eq!(parts(&container(&node.sent_one())).2, [(0x10, X)], "the diff is still the diff");
 }
@@ -326,6 +363,7 @@ fn tt_95_answers_that_cannot_be_sent() {
     let len = 20 + 4 + 4 + 8 + 2 * 12;
     b.run(|table, ctx, _| table.set_packet_limit(ctx, len - 1));
     assert_eq!(b.receive(&request(true, A, C, 2, &table)), Disposition::PassOn);
+    b.wait(millis(251));
     b.run(|table, ctx, _| table.set_packet_limit(ctx, len));
     assert_eq!(b.receive(&request(true, A, C, 2, &table)), Disposition::Consumed);
     assert_eq!(b.sent_one().len(), len);
@@ -370,6 +408,22 @@ fn tt_98_answers_are_limited() {
     assert_eq!(b.receive(&request(true, A, C, 2, &table)), Disposition::Consumed);
     assert_eq!(b.receive(&request(true, A, C, 2, &table)), Disposition::Consumed);
     assert_eq!(b.sent().len(), 1);
+}
+
+/// TT-98: where the routes run in a circle, a request or an answer comes round once; one that is asked again later passes.
+#[test]
+fn tt_98_no_rounds_in_a_circle() {
+    let mut node = Node::up(B);
+    for packet in [request(true, A, C, 9, &[]), response(true, C, A, 9, &rows(&[OWN_B]))] {
+        assert_eq!(node.receive(&packet), Disposition::PassOn);
+        node.wait(millis(20));
+        assert_eq!(node.receive(&packet), Disposition::Consumed);
+        node.wait(millis(231));
+        assert_eq!(node.receive(&packet), Disposition::PassOn, "asked again");
+    }
+    assert_eq!(node.receive(&request(true, A, C, 10, &[])), Disposition::PassOn, "newer");
+    assert_eq!(node.discarded(Discard::RateLimited), 2);
+    assert_eq!(node.sent(), NOTHING);
 }
 
 /// TT-06, TT-03, TT-01: what is neither request nor response is consumed without effect.

@@ -3,6 +3,7 @@
 use super::TranslationTable;
 use super::announcements::Announcement;
 use super::limits::{CLIENTS_PER_ORIGINATOR, OVERSIZE_PAUSE, TEMPORARY_SHARE};
+use super::local::LocalEntry;
 use super::peer::Peer;
 use crate::Context;
 use noctule_wire::tvlv::translation_table::{Change, ClientFlags};
@@ -74,9 +75,6 @@ impl TranslationTable {
         }
         if unicast {
             self.retract_local(client, flags.contains(ClientFlags::ROAM));
-            if !flags.contains(ClientFlags::ROAM) {
-                self.global.set_roam(client, None);
-            }
         }
         Ok(())
     }
@@ -151,7 +149,7 @@ impl TranslationTable {
         let Some(entry) = self.global.get(client) else { return };
         let others =
             entry.announcements.as_slice().iter().any(|said| said.originator != originator);
-        if roamed && self.local.get(client).is_some() {
+        if roamed && self.local.get(client).is_some_and(LocalEntry::is_mine) {
             self.global.forget(client);
         } else if roamed && !others {
             self.global.set_roam(client, Some(ctx.now));

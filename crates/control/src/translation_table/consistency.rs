@@ -1,10 +1,10 @@
 //! Is our copy of an originator's table in step with what its OGM says (section 10)?
 
 use super::TranslationTable;
-use super::limits::CACHED_CHANGES_MAX;
+use super::limits::{CACHED_CHANGES_MAX, STRAYED_TIMEOUT};
 use crate::{Context, Event, Routing};
 use noctule_wire::tvlv::translation_table::{Change, TranslationTable as TtValue};
-use noctule_wire::{Discard, Mac, Ttvn};
+use noctule_wire::{Discard, Instant, Mac, Ttvn};
 
 impl TranslationTable {
     /// The TT container of an OGM. `may_request`: the originator had a router before this OGM was ranked (TT-84).
@@ -35,7 +35,8 @@ impl TranslationTable {
             self.out_of_step(originator, &value).then_some(true)
         } else {
             let stale = !peer.initialized || peer.ttvn != value.ttvn;
-            (stale || self.out_of_step(originator, &value)).then_some(true)
+            let wrong = stale || self.out_of_step(originator, &value);
+            (wrong || self.strayed(ctx.now, originator)).then_some(true)
         };
         match wanted {
             Some(full) if may_request => self.request(ctx, routing, originator, &value, full),
@@ -46,6 +47,19 @@ impl TranslationTable {
 
     fn out_of_step(&self, originator: Mac, value: &TtValue<'_>) -> bool {
         self.global.peer(originator).is_none_or(|peer| peer.mismatch(value.vlans()))
+    }
+
+    /// Whether the list of an originator in step has for long not been what its CRCs say. The word of others changes it
+    /// for the moment between a client's departure and its withdrawal (TT-61), which is soon over, unless the
+    /// withdrawal never comes: because the originator has restarted with the version that it had, or because
+    /// others were wrong.
+    fn strayed(&mut self, now: Instant, originator: Mac) -> bool {
+        let Some(peer) = self.global.peer_mut(originator) else { return false };
+        if peer.is_faithful() {
+            peer.unfaithful_since = None;
+            return false;
+        }
+        peer.unfaithful_since.get_or_insert(now).timed_out(now, STRAYED_TIMEOUT)
     }
 
     fn in_step(&mut self, ctx: &mut Context<'_>, originator: Mac) {

@@ -33,6 +33,8 @@ pub(super) const REQUESTS_PER_SECOND: u32 = 64;
 pub(super) const FRUITLESS_MAX: u8 = 3;
 /// Longest pause between requests to such an originator.
 pub(super) const FRUITLESS_PAUSE_MAX: Duration = Duration::from_secs(30);
+/// A list that is not what its originator's CRCs say, for longer than this, is fetched anew (TT-58, TT-61).
+pub(super) const STRAYED_TIMEOUT: Duration = Duration::from_secs(30);
 /// Pause between requests to an originator that announces more than is stored (TT-67).
 pub(super) const OVERSIZE_PAUSE: Duration = Duration::from_secs(60);
 

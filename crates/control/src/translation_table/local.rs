@@ -26,6 +26,11 @@ pub(super) struct LocalEntry {
 }
 
 impl LocalEntry {
+    /// Whether it is here, neither leaving nor gone (TT-24).
+    pub(super) const fn is_mine(&self) -> bool {
+        self.flags.and(ClientFlags::PENDING.or(ClientFlags::ROAM)).0 == 0
+    }
+
     /// What the others know of its flags, unless it is NEW.
     pub(super) const fn committed(&self) -> ClientFlags {
         ClientFlags::from_wire(self.committed)
@@ -186,6 +191,15 @@ impl LocalTable {
         }
         self.unpublished.insert(client);
         Some(before)
+    }
+
+    /// Announces with the next commit that the client is here, also if that is known.
+    pub(super) fn announce_again(&mut self, client: Client) {
+        if let Some(entry) = self.entries.get(&client)
+            && !self.queue.contains(client)
+        {
+            self.queue.add(client, entry.flags);
+        }
     }
 
     /// Queues what merging has swallowed; see the top of this file.

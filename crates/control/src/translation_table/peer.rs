@@ -49,6 +49,8 @@ pub(super) struct Peer {
     pub(super) fruitless: u8,
     /// Requests in a row that were not answered.
     pub(super) unanswered: u8,
+    /// Since when the list is not what the stored CRCs say, although the originator's OGMs say that they are right.
+    pub(super) unfaithful_since: Option<Instant>,
     /// It was in step at least once.
     pub(super) confirmed: bool,
     /// A table has come and no OGM since has confirmed it.
@@ -72,6 +74,7 @@ impl Peer {
             held_until: Instant::ZERO,
             fruitless: 0,
             unanswered: 0,
+            unfaithful_since: None,
             confirmed: false,
             unconfirmed: false,
             roam_tokens: TokenBucket::new(ROAM_SOURCE_BURST, ROAM_SOURCE_PER_SECOND),
@@ -122,7 +125,6 @@ impl Peer {
     /// Takes the CRCs of what is listed now for those to compare with (TT-79). Only after a diff or a table of this
     /// originator itself (TT-61).
     pub(super) fn recompute(&mut self) {
-        self.vlans.retain(|_, vlan| vlan.count > 0);
         for vlan in self.vlans.values_mut() {
             vlan.stored = vlan.live;
         }

@@ -48,6 +48,9 @@ impl TranslationTable {
 
     /// 5.3 step 4: whoever announces a client that is here now is told, once (TT-20). One that came back to us before
     /// we withdrew it is advertised although it is marked, and forgotten (TT-22 `[DEV]`).
+    ///
+    /// The next commit says so again even if we never withdrew it (TT-19 `[DEV]`): advertisements get lost, and two nodes
+    /// that both announce a client, each believing that the other has been told, do so until it ages.
     fn take_over(
         &mut self,
         ctx: &mut Context<'_>,
@@ -64,6 +67,7 @@ impl TranslationTable {
         for originator in listed {
             self.advertise(ctx, routing, client, originator);
         }
+        self.local.announce_again(client);
         if returned {
             self.global.forget(client);
         } else {

@@ -285,6 +285,8 @@ fn tvlv_27_and_28_what_travels_on_and_what_is_consumed() {
         segment.hand(0, mac(1), mac(0), &in_transit(kind, value));
         assert_eq!(segment.outputs(0), [], "{because}");
     }
+    let counted = |segment: &Segment, reason| segment.nodes[0].counters.discarded(reason);
+    assert_eq!(counted(&segment, Discard::UnknownTvlv), 2);
     let empty = UnicastTvlv { ttl: 2, destination: mac(2), source: mac(1), tvlvs: &[] };
     let mut bytes = vec![0; empty.wire_len()];
     empty.emit(&mut bytes);
@@ -294,6 +296,24 @@ fn tvlv_27_and_28_what_travels_on_and_what_is_consumed() {
     spent[2] = 1;
     segment.hand(0, mac(1), mac(0), &spent);
     assert_eq!(segment.outputs(0), [], "TVLV-29: TTL spent");
+    assert_eq!(counted(&segment, Discard::TtlSpent), 1);
+    let mut unknown = in_transit((5, 1), &roam);
+    unknown[4..10].copy_from_slice(&mac(77).0);
+    segment.hand(0, mac(1), mac(0), &unknown);
+    assert_eq!(segment.outputs(0), [], "TVLV-29: the destination must be known");
+    assert_eq!(counted(&segment, Discard::UnknownOriginator), 1);
+    let mut padded = in_transit((5, 1), &roam);
+    padded.extend([0; 14]);
+    segment.hand(0, mac(1), mac(0), &padded);
+    let [Output::ToOriginator { packet, .. }] = &segment.outputs(0)[..] else {
+        panic!("passed on")
+    };
+    assert_eq!(packet.len(), padded.len() - 14, "TVLV-25: padding is no part of it");
+    for (len, reason) in [(19, Discard::Truncated), (31, Discard::Truncated)] {
+        let before = counted(&segment, reason);
+        segment.hand(0, mac(1), mac(0), &padded[..len]);
+        assert_eq!((segment.outputs(0), counted(&segment, reason)), (vec![], before + 1), "{len}");
+    }
 }
 
 /// A packet with two containers is answered or travels on, never both.
@@ -317,6 +337,71 @@ fn tvlv_23_only_the_first_container_of_a_packet_counts() {
         segment.hand(0, mac(1), mac(0), &bytes);
         let outputs = segment.outputs(0);
         assert_eq!(outputs.len(), 1, "{outputs:?}");
+    }
+}
+
+/// What an OGM's containers do: each kind goes to its handler, whatever stands around it.
+#[test]
+fn tvlv_11_to_14_and_19_containers_of_an_ogm() {
+    use noctule_wire::tvlv::translation_table as tt;
+    let mut segment = Segment::of(2);
+    segment.run(Duration::from_secs(6));
+    let client = |last| noctule_wire::Client::untagged(Mac([2, 0xcc, 0, 0, 0, last]));
+    let own = noctule_wire::Client::untagged(mesh_mac(1));
+    // Versions 2, 3, ... of node 1's table each add one client; the last in the list is new.
+    let container = |ttvn: u8, clients: &[u8]| {
+        let all = clients.iter().map(|last| client(*last)).chain([own]);
+        let crc = all.fold(0, |crc, client| crc ^ tt::client_crc(client, tt::ClientFlags::NONE));
+        let vlans = [tt::VlanBlock { crc, vid: noctule_wire::Vid::UNTAGGED }];
+        let new = clients
+            .last()
+            .map(|last| tt::Change { flags: tt::ClientFlags::NONE, client: client(*last) });
+        let (mut value, mut area) = (Vec::new(), Vec::new());
+        tt::TranslationTable::emit(&mut value, tt::TtFlags::OGM, Ttvn(ttvn), &vlans, new);
+        noctule_wire::tvlv::append(&mut area, Kind::TRANSLATION_TABLE, &value).unwrap();
+        area
+    };
+    let mut other_version = container(5, &[1, 2, 3, 9]);
+    other_version[1] = 2;
+    let unknown = [77, 1, 0, 2, 0xaa, 0xbb];
+    let multicast = [6, 2, 0, 4, 0, 0, 0, 0];
+    let (odd, too_long) = ([9, 1, 0, 1, 0xaa, 0], [9, 1, 0, 8, 0xaa, 0]);
+    #[rustfmt::skip]
+    let steps: [(&str, Vec<u8>, &[u8], Option<Discard>); 7] = [
+        ("TVLV-13: unknown ones are skipped", [&unknown[..], &container(2, &[1]), &multicast].concat(), &[1], None),
+        ("TVLV-14: twice, in order", [container(3, &[1, 2]), container(4, &[1, 2, 3])].concat(), &[1, 2, 3], None),
+        ("TVLV-01: another version", other_version, &[1, 2, 3], None),
+        ("TVLV-19: without one nothing changes", multicast.to_vec(), &[1, 2, 3], None),
+        ("TVLV-12: what stands before an odd length counts", [&container(5, &[1, 2, 3, 4])[..], &odd].concat(), &[1, 2, 3, 4], Some(Discard::OddLength)),
+        ("TVLV-12: what stands behind it does not", [&odd[..], &container(6, &[1, 2, 3, 4, 5])].concat(), &[1, 2, 3, 4], Some(Discard::OddLength)),
+        ("TVLV-11: longer than the rest", [&container(6, &[1, 2, 3, 4, 5])[..], &too_long].concat(), &[1, 2, 3, 4, 5], Some(Discard::Truncated)),
+    ];
+    for (number, (what, area, known, reason)) in (2000..).zip(steps) {
+        let counters = Arc::clone(&segment.nodes[0].counters);
+        let before = reason.map(|reason| counters.discarded(reason));
+        let ogm = Ogm {
+            ttl: 50,
+            flags: Default::default(),
+            seqno: SeqNo(number),
+            originator: mac(1),
+            previous_sender: mac(1),
+            reserved: 0,
+            tq: 255,
+            tvlvs: &area,
+        };
+        let mut packet = vec![0; ogm.wire_len()];
+        ogm.emit(&mut packet);
+        segment.hand(0, mac(1), Mac::BROADCAST, &packet);
+        let outputs = segment.outputs(0);
+        let asked = outputs.iter().any(|output| matches!(output, Output::ToOriginator { .. }));
+        assert!(!asked, "{what}");
+        let rows = segment.nodes[0].global_rows();
+        let mut found: Vec<_> = rows.iter().map(|row| row.client).collect();
+        found.retain(|client| *client != own);
+        assert_eq!(found, known.iter().map(|last| client(*last)).collect::<Vec<_>>(), "{what}");
+        if let Some(reason) = reason {
+            assert_eq!(Some(counters.discarded(reason)), before.map(|before| before + 1), "{what}");
+        }
     }
 }
 

@@ -246,6 +246,13 @@ fn tt_37_new_clients_are_dropped_uncounted() {
     assert_eq!(node.table.local_len(), 1);
     assert_eq!(node.table.local.vlan(Vid::UNTAGGED).unwrap().count, 1);
     assert_eq!(parts(&node.ogm().unwrap()).2, [(0x01, X)], "Z was never announced");
+    // If only such go, there is nothing to commit.
+    node.run(|table, ctx, _| table.set_packet_limit(ctx, 60));
+    node.learn(Z);
+    let before = node.table.ttvn();
+    node.wait(secs(301));
+    node.run(|table, ctx, _| table.set_packet_limit(ctx, 50));
+    assert_eq!((node.table.local_len(), node.table.ttvn()), (1, before));
 }
 
 /// TT-48: no value is ever longer than its length field can say.

@@ -158,6 +158,41 @@ fn tt_83_checked_with_every_ogm() {
     assert_eq!(hear(&mut node, &ogm(3, &[OWN], &[])), Asked::Full);
 }
 
+/// TT-58, TT-61 [DEV]: B advertises that X came to it, and restarts before it announces that, with the version that it had:
+/// its CRC is right, our list is not, and no word of B's will ever say so. It is fetched anew.
+#[test]
+fn tt_61_a_list_that_strayed_is_fetched() {
+    let mut node = node();
+    node.hear(C, &ogm(1, &[(X, NONE)], &[change(NONE, X)]));
+    node.receive(&roam_packet(A, B, X));
+    assert_eq!(node.announcers(X), [B]);
+    let again = ogm(1, &[OWN], &[]);
+    let start = node.now;
+    let mut asked = Vec::new();
+    for _ in 0..40 {
+        node.wait(secs(1));
+        node.hear(B, &again);
+        if !node.sent().is_empty() {
+            asked.push(node.now.since(start));
+            answer(&mut node, 1, &[OWN]);
+        }
+    }
+    assert_eq!(asked, [secs(32)], "strictly more than 30 s after the first such OGM, and once");
+    assert!(node.knows_exactly(B, &[OWN]));
+    // A moment in which they differ is no reason: Z comes to us, and B withdraws it half a minute later.
+    node.hear(B, &ogm(2, &[OWN, (Z, NONE)], &[change(NONE, Z)]));
+    node.learn(Z);
+    assert_eq!(node.sent_one(), roam_packet(B, A, Z));
+    for second in 0..100 {
+        node.wait(secs(1));
+        let step = [change(DEL.or(ROAM), Z)];
+        let gone = second >= 30;
+        let table = if gone { &[OWN][..] } else { &[OWN, (Z, NONE)] };
+        node.hear(B, &ogm(if gone { 3 } else { 2 }, table, if gone { &step } else { &[] }));
+        assert_eq!(node.sent(), [] as [Vec<u8>; 0], "{second}");
+    }
+}
+
 /// TT-84: an OGM without a route applies its changes; its request waits for a route.
 #[test]
 fn tt_84_without_a_route_nothing_is_asked() {
@@ -213,6 +248,11 @@ fn tt_59_only_known_originators_have_books() {
     node.hear(A, &ogm(1, &[OWN], &rows(&[OWN])));
     let stranger = Mac([2, 0, 0, 0, 0, 0x77]);
     node.hear(stranger, &ogm(1, &[OWN], &rows(&[OWN])));
+    // Somebody was known by the address that is ours now.
+    node.route(A, Some(255));
+    node.hear(A, &ogm(1, &[OWN], &rows(&[OWN])));
+    node.payload(X, A);
+    node.receive(&roam_packet(A, A, X));
     assert_eq!(node.table.global_len(), 0);
     assert!(node.table.global.peer(A).is_none() && node.table.global.peer(stranger).is_none());
 }
@@ -226,6 +266,26 @@ fn tt_50_a_restarted_originator_is_fetched() {
     assert_eq!(node.last_ttvn(B), Ttvn(1));
     assert_eq!(hear(&mut node, &ogm(1, &[OWN], &[])), Asked::Nothing);
     assert!(node.knows_exactly(B, &[OWN]));
+}
+
+/// TT-75: an originator whose table was dropped starts over with version 1: its changes are its table.
+#[test]
+fn tt_75_version_1_of_a_table_that_was_dropped() {
+    let mut node = node_at(57, &WITH_X);
+    node.run(|table, ctx, _| table.route_lost(ctx, B));
+    assert_eq!(hear(&mut node, &ogm(1, &[OWN], &rows(&[OWN]))), Asked::Nothing);
+    assert!(node.knows_exactly(B, &[OWN]));
+}
+
+/// The data plane gets the version also of an originator that it has come to know only now.
+#[test]
+fn tt_112_the_version_of_a_new_entry_in_the_fib() {
+    let mut node = node_at(9, &[OWN]);
+    node.fib.remove_originator(B);
+    node.fib.add_originator(B);
+    assert_eq!(node.last_ttvn(B), Ttvn(0));
+    assert_eq!(hear(&mut node, &ogm(9, &[OWN], &[])), Asked::Nothing);
+    assert_eq!(node.last_ttvn(B), Ttvn(9));
 }
 
 /// 18.6: B restarts when its version was 0 by wrap: the diff fits by chance, the CRC tells.

@@ -205,6 +205,22 @@ fn tt_69_roamed_to_us() {
     assert!(node.is_mine(X));
 }
 
+/// TT-69 [DEV]: it came to us and has left again for C: the late word of B, where it was before, must not take C's away.
+#[test]
+fn tt_69_roamed_to_us_and_on() {
+    let mut node = node(&[(X, NONE)], &[]);
+    node.learn(X);
+    node.ogm();
+    let of_c = [OWN_C, (X, NONE)];
+    node.hear(C, &ogm(2, &of_c, &[change(NONE, X)]));
+    assert_eq!((node.announcers(X), node.is_mine(X)), (vec![C], false));
+    node.sent();
+    node.hear(B, &ogm(2, &[OWN_B], &[change(DEL.or(ROAM), X)]));
+    assert_eq!((node.announcers(X), node.global_flags(X)), (vec![C], Some(NONE)));
+    node.ogm();
+    assert_eq!((node.announcers(X), node.local_flags(X)), (vec![C], None));
+}
+
 /// TT-70: it went somewhere else: kept until its new node announces it, if there is no other.
 #[test]
 fn tt_70_roamed_elsewhere() {

@@ -49,7 +49,7 @@ fn tt_19_leave_and_return_within_an_interval() {
     let mut node = Node::up(A);
     node.learn_as(X, WIFI);
     node.ogm();
-    node.hear(B, &ogm(1, &[(X, NONE)], &[change(NONE, X)]));
+    node.pass(secs(605));
     assert_eq!(node.local_flags(X), Some(WIFI.or(ClientFlags::PENDING)));
     assert!(!node.is_mine(X), "TT-24");
     node.learn_as(X, WIFI);
@@ -58,6 +58,23 @@ fn tt_19_leave_and_return_within_an_interval() {
     let before = node.table.ttvn();
     node.ogm();
     assert_eq!(node.table.ttvn(), before, "nothing to commit");
+}
+
+/// TT-19 [DEV]: unless another node has announced it meanwhile. The advertisement may get lost, so the next OGM says whose
+/// the client is.
+#[test]
+fn tt_19_a_client_taken_back_is_announced_again() {
+    let mut node = Node::up(A);
+    node.learn_as(X, WIFI);
+    let table = [(own_client(A), NONE), (X, WIFI)];
+    node.ogm();
+    node.hear(B, &ogm(1, &[(X, NONE)], &[change(NONE, X)]));
+    assert_eq!(node.local_flags(X), Some(WIFI.or(ClientFlags::PENDING)));
+    node.learn_as(X, WIFI);
+    assert_eq!(node.sent_one(), roam_packet(B, A, X));
+    assert_eq!(node.ogm().unwrap(), ogm(3, &table, &[change(WIFI, X)]));
+    node.learn_as(X, WIFI);
+    assert!(node.table.local.queue.is_empty(), "once");
 }
 
 /// TT-21: the flags follow the latest frame, and the change is announced as an ADD.
@@ -97,7 +114,7 @@ fn tt_22_back_before_the_commit() {
         assert_eq!(node.local_flags(X), Some(WIFI), "both marks are gone with the first frame");
         assert_eq!(node.sent_one(), roam_packet(B, A, X));
         assert_eq!(node.announcers(X), [], "deleted");
-        assert!(node.table.local.queue.is_empty());
+        assert_eq!(parts(&node.ogm().unwrap()).2, [(0x10, X)], "and announced again");
     }
 }
 
@@ -277,9 +294,22 @@ fn tt_32_another_mesh_mac_replaces_the_old_one_on_every_vlan() {
     assert_eq!(ttvn, 3, "one step");
     assert_eq!(changes, [(0x01, old_0), (0, new_0), (0x01, old_10), (0, new_10)]);
     assert_eq!(node.local_flags(new_0), Some(ClientFlags::NOPURGE));
-    // The old address is an ordinary client if it ever shows up again.
+    // The old address is an ordinary client if it ever shows up again, be it before it was withdrawn.
     node.learn(old_0);
     assert_eq!(node.local_flags(old_0), Some(ClientFlags::NEW));
+    let newer = Mac([2, 0xba, 0, 0, 0, 0x98]);
+    node.run(|table, ctx, routing| table.set_mesh_interface(ctx, routing, newer, 1500));
+    node.learn(new_0);
+    assert_eq!(node.local_flags(new_0), Some(NONE));
+}
+
+/// 5.8: the own address is never on Wi-Fi, whatever brings its frames in.
+#[test]
+fn tt_21_the_own_address_is_not_on_wifi() {
+    let mut node = Node::up(A);
+    node.learn_as(own_client(A), WIFI);
+    assert_eq!(node.local_flags(own_client(A)), Some(ClientFlags::NOPURGE));
+    assert!(node.table.local.queue.is_empty());
 }
 
 /// TT-32 within one interval: back to the old address, as if nothing had happened.

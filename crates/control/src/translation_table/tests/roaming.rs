@@ -203,8 +203,11 @@ fn tt_110_advertisements_are_limited() {
         a.receive(&roam_packet(A, B, client(number)));
     }
     assert_eq!(a.counted(Counter::TtRoamAdvRx), 512);
+    assert_eq!(a.table.roams_accepted.len(), 512);
     assert_eq!(a.receive(&roam_packet(A, C, X)), Disposition::Consumed);
     assert!(!a.is_mine(X), "another source is not affected");
+    a.pass(secs(26));
+    assert_eq!(a.table.roams_accepted.len(), 0, "windows that are over are forgotten");
 
     let mut node = Node::up(A);
     for _ in 0..30 {

@@ -213,6 +213,21 @@ fn tt_87_unanswered_requests_slow_down() {
     }
 }
 
+/// An answer ends the pause, also one that brings only the last changes.
+#[test]
+fn tt_87_an_answered_diff_request_ends_the_pause() {
+    let mut node = Node::up(A);
+    for _ in 0..5 {
+        node.hear(B, &ogm(1, &[OWN_B], &[]));
+        assert_eq!(container(&node.sent_one())[0], 0x02);
+        node.wait(secs(9));
+    }
+    node.receive(&response(false, A, B, 1, &rows(&[OWN_B])));
+    assert!(node.knows_exactly(B, &[OWN_B]));
+    node.hear(B, &ogm(9, &[OWN_B], &[]));
+    assert_eq!(node.sent().len(), 1);
+}
+
 /// A node B that has A's table in version 2, with X, in the way given by `by_diff`.
 fn transit(by_diff: bool) -> (Node, [(Client, ClientFlags); 2]) {
     let own = (own_client(A), NONE);

@@ -8,7 +8,7 @@ mod run;
 pub use run::Engine;
 
 use crate::{IfaceSettings, Settings};
-use noctule_fib::{Iface, NextHop, View};
+use noctule_fib::{Iface, NextHop, View, VlanSet};
 use noctule_wire::{Client, Mac};
 
 /// A hard interface as the operating system shows it.
@@ -57,6 +57,8 @@ pub enum Input<'a> {
         /// Its MTU.
         mtu: u32,
     },
+    /// These VLANs are on the mesh interface, and no others (TT-29, TT-31).
+    Vlans(&'a VlanSet),
     /// A control packet arrived; `bytes` is the frame with its outer Ethernet header.
     Frame {
         /// Where.

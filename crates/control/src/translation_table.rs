@@ -150,10 +150,6 @@ impl TranslationTable {
     }
 
     /// A VLAN appears on the mesh interface (TT-29, TT-31).
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "VLANs of the host side come with the issue that reads them")
-    )]
     pub(crate) fn add_vlan(
         &mut self,
         ctx: &mut Context<'_>,
@@ -171,10 +167,6 @@ impl TranslationTable {
     }
 
     /// A VLAN disappears from the mesh interface; VID 0 never does (TT-29, TT-31).
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "VLANs of the host side come with the issue that reads them")
-    )]
     pub(crate) fn remove_vlan(&mut self, ctx: &mut Context<'_>, vid: noctule_wire::Vid) {
         if vid == noctule_wire::Vid::UNTAGGED {
             return;

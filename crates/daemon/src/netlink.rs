@@ -10,6 +10,7 @@
 //! cut; and its parsers subtract lengths unchecked, so that an attribute or an answer that is shorter than expected ends
 //! the process. What a mesh node needs of rtnetlink is a page of code.
 
+mod bridge;
 mod check;
 mod link;
 mod message;
@@ -19,6 +20,7 @@ mod setter;
 mod socket;
 mod wireless;
 
+pub use bridge::port_vlans;
 pub use check::{BadInterface, MTU_MIN, check_hard_interface};
 pub use link::{Link, Links, MESH_ALIAS};
 pub use monitor::{LinkEvent, Monitor};

@@ -19,7 +19,7 @@ use noctule_control::Engine;
 use noctule_dataplane::Pipeline;
 use noctule_dataplane::pipeline::PipelineSettings;
 use noctule_dataplane::tap::Tap;
-use noctule_fib::{Counters, HashKey, Writer};
+use noctule_fib::{Counters, HashKey, VlanSet, Writer};
 use noctule_wire::{Instant, Mac};
 use std::sync::Arc;
 use std::thread;
@@ -250,5 +250,8 @@ fn make_mesh_interface(config: &Config, links: &Links) -> Result<MeshInterface, 
         mac,
         mtu,
         wanted_mtu: config.mtu,
+        bridge: None,
+        bridge_vlans: None,
+        vlans: VlanSet::default(),
     })
 }

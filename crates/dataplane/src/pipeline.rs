@@ -5,7 +5,7 @@
 //! simulator, fuzzers and benches call the same. What leaves goes into an [`Outlet`], which a batch can share.
 //!
 //! The rules are those of `docs/protocol/05-forwarding.md` (FWD-nn) and section 14 of the translation table (TT-111 to
-//! TT-120). Groups are flooded; VLANs, bridge loop avoidance, the distributed ARP table and gateways have no settings
+//! TT-120). Groups are flooded; bridge loop avoidance, the distributed ARP table and gateways have no settings
 //! here, so no rule of theirs applies.
 
 mod broadcast;

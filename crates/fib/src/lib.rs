@@ -14,6 +14,7 @@ mod map;
 mod node;
 mod originator;
 mod tables;
+mod vlan;
 
 pub use clients::{Announcers, GlobalClient, LocalClient};
 pub use counters::{Counter, Counters};
@@ -21,3 +22,4 @@ pub use map::{HashKey, Map, MapKey};
 pub use node::{IFACES_MAX, Iface, IfaceEntry, Neighbours, Node};
 pub use originator::{NextHop, Originator, View};
 pub use tables::{BestAnnouncer, Fib, Guard, Writer};
+pub use vlan::VlanSet;

@@ -1,6 +1,8 @@
 //! This node itself: its hard interfaces and what counts as its own address.
 
+use crate::VlanSet;
 use noctule_wire::Mac;
+use std::sync::Arc;
 
 /// How many hard interfaces a mesh can have. Routers have two or three; the bound keeps each originator's routing views
 /// in a fixed array.
@@ -71,6 +73,8 @@ pub struct Node {
     pub fragmentation: bool,
     /// The local table takes no further client: frames of unknown sources are dropped (TT-17).
     pub local_full: bool,
+    /// The VLANs of the mesh interface.
+    pub vlans: Arc<VlanSet>,
 }
 
 impl Node {

@@ -15,6 +15,7 @@ mod segment;
 mod start;
 mod tables;
 mod two_links;
+mod vlan;
 
 use anyhow::Result;
 
@@ -76,6 +77,10 @@ const SCENARIOS: &[Scenario] = &[
     Scenario { name: "restart", kinds: "K-K-K", seconds: 60, play: restart::play, about: restart::ABOUT },
     Scenario { name: "restart", kinds: "K-N-K", seconds: 60, play: restart::play, about: restart::ABOUT },
     Scenario { name: "restart", kinds: "N-K-K", seconds: 60, play: restart::play, about: restart::ABOUT },
+    Scenario { name: "vlan", kinds: "K-K-K", seconds: 40, play: vlan::play, about: vlan::ABOUT },
+    Scenario { name: "vlan", kinds: "K-N-K", seconds: 40, play: vlan::play, about: vlan::ABOUT },
+    Scenario { name: "vlan", kinds: "N-K-N", seconds: 40, play: vlan::play, about: vlan::ABOUT },
+    Scenario { name: "vlan", kinds: "N-N-K", seconds: 40, play: vlan::play, about: vlan::ABOUT },
     Scenario { name: "start", kinds: "K-N", seconds: 40, play: start::play, about: start::ABOUT },
     Scenario { name: "first-broadcast", kinds: "K-N", seconds: 50, play: start::first_broadcast, about: start::ABOUT_BROADCAST },
     Scenario { name: "interface-down", kinds: "K-N", seconds: 70, play: interface_down::play, about: interface_down::ABOUT },

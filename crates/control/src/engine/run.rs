@@ -7,7 +7,7 @@ use crate::{
     Context, Event, GlobalRow, Input, InterfaceRow, LocalRow, NeighbourRow, OriginatorRow, Output,
     Overview, Rng, Routing, Settings, icmp, tvlv,
 };
-use noctule_fib::{Counters, Iface, IfaceEntry, Node, View, Writer};
+use noctule_fib::{Counters, Iface, IfaceEntry, Node, View, VlanSet, Writer};
 use noctule_wire::ethernet::Frame;
 use noctule_wire::tvlv::Kind;
 use noctule_wire::{Discard, Fragment, Instant, PacketType, UnicastTvlv, packet};
@@ -31,6 +31,8 @@ pub struct Engine {
     rng: Rng,
     /// MTU of the smallest link when the packet limit was last told to the table.
     packet_limit: usize,
+    /// VLANs of the mesh interface.
+    vlans: Arc<VlanSet>,
     /// What readers of the FIB see of this node.
     published: Node,
 }
@@ -55,6 +57,7 @@ impl Engine {
             outputs: VecDeque::new(),
             rng: Rng::new(seed),
             packet_limit: 0,
+            vlans: Arc::default(),
             published: Node::default(),
         };
         engine.publish_node(now);
@@ -92,6 +95,7 @@ impl Engine {
                 let (mut ctx, parts) = self.split(now);
                 parts.table.set_mesh_interface(&mut ctx, parts.batman_iv, mac, mtu);
             }
+            Input::Vlans(vlans) => self.set_vlans(now, vlans),
             Input::Frame { iface, bytes } => self.on_frame(now, iface, bytes),
             Input::LearnLocal { client, wifi, isolated } => {
                 let (mut ctx, parts) = self.split(now);
@@ -211,6 +215,17 @@ impl Engine {
         }
         if primary != primary_before {
             ctx.event(Event::Primary(primary));
+        }
+    }
+
+    fn set_vlans(&mut self, now: Instant, vlans: &VlanSet) {
+        let before = core::mem::replace(&mut self.vlans, Arc::new(vlans.clone()));
+        let (mut ctx, parts) = self.split(now);
+        for vid in before.iter().filter(|vid| !vlans.contains(*vid)) {
+            parts.table.remove_vlan(&mut ctx, vid);
+        }
+        for vid in vlans.iter().filter(|vid| !before.contains(*vid)) {
+            parts.table.add_vlan(&mut ctx, parts.batman_iv, vid);
         }
     }
 
@@ -344,6 +359,7 @@ impl Engine {
             primary: self.interfaces.primary_mac(),
             fragmentation: self.settings.fragmentation,
             local_full,
+            vlans: Arc::clone(&self.vlans),
             ..Node::default()
         };
         for (iface, interface) in Iface::all().filter_map(|i| Some((i, self.interfaces.get(i)?))) {

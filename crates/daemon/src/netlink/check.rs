@@ -184,6 +184,7 @@ mod tests {
             mac: Some(Mac([2, 0, 0, 0, 0, 1])),
             mtu: 1500,
             master: None,
+            vlan: None,
             parent: None,
         }
     }

@@ -1,12 +1,16 @@
 //! A network interface as the kernel describes it, and all of them together.
 
-use super::message::{Attributes, LinkHeader, value_32, value_text};
+use super::message::{Attributes, LinkHeader, value_16, value_32, value_text};
 use super::wireless;
 use noctule_wire::Mac;
+use noctule_wire::ethernet::VLAN_ETHERTYPE;
 use std::collections::BTreeMap;
 
 /// Attribute of a link: a message about its radio, which says nothing of the link itself.
 const IFLA_WIRELESS: u16 = libc::IFLA_WIRELESS;
+/// What is particular to a VLAN device: its id, and the ethertype of its tags.
+const IFLA_VLAN_ID: u16 = 1;
+const IFLA_VLAN_PROTOCOL: u16 = 5;
 /// How deep devices can be stacked on each other in Linux.
 const STACK_MAX: usize = 8;
 
@@ -34,6 +38,8 @@ pub struct Link {
     pub mtu: u32,
     /// Index of the bridge, bond or mesh that it is a port of.
     pub master: Option<u32>,
+    /// 802.1Q id, if it is a VLAN device.
+    pub vlan: Option<u16>,
     /// Index of the device that it is stacked on (a VLAN's parent, for instance), if that is in the same network namespace.
     pub parent: Option<u32>,
 }
@@ -92,6 +98,7 @@ impl Link {
             mac: None,
             mtu: 0,
             master: None,
+            vlan: None,
             parent: None,
         };
         for (kind, value) in attributes {
@@ -105,8 +112,13 @@ impl Link {
                 libc::IFLA_LINK => parent = value_32(value).filter(|index| *index != 0),
                 libc::IFLA_LINK_NETNSID => parent_is_elsewhere = true,
                 libc::IFLA_LINKINFO => {
-                    let kind = Attributes(value).find(|(kind, _)| *kind == libc::IFLA_INFO_KIND);
-                    link.kind = kind.map(|(_, value)| value_text(value));
+                    let find = |wanted| {
+                        Attributes(value).find(|(kind, _)| *kind == wanted).map(|(_, value)| value)
+                    };
+                    link.kind = find(libc::IFLA_INFO_KIND).map(value_text);
+                    link.vlan = find(libc::IFLA_INFO_DATA)
+                        .filter(|_| link.kind.as_deref() == Some("vlan"))
+                        .and_then(vlan_id);
                 }
                 _ => {}
             }
@@ -118,6 +130,15 @@ impl Link {
         link.parent = parent.filter(|parent| is_stacked && *parent != link.index);
         Some(link)
     }
+}
+
+/// The id of an 802.1Q VLAN device, from what is particular to it; `None` for 802.1ad, whose frames the mesh takes as
+/// untagged ones.
+fn vlan_id(data: &[u8]) -> Option<u16> {
+    let find = |wanted| Attributes(data).find(|(kind, _)| *kind == wanted).map(|(_, value)| value);
+    let protocol = find(IFLA_VLAN_PROTOCOL).and_then(|value| value.first_chunk::<2>());
+    let is_802_1q = protocol.is_none_or(|protocol| u16::from_be_bytes(*protocol) == VLAN_ETHERTYPE);
+    find(IFLA_VLAN_ID).and_then(value_16).filter(|_| is_802_1q)
 }
 
 /// All network interfaces of a network namespace, in the order of their indices.
@@ -225,6 +246,23 @@ mod tests {
     }
 
     #[test]
+    fn vlan_devices_tell_their_id() {
+        let vlan = |kind: &'static [u8], protocol: u16| {
+            let mut data = Request::new(0, 0, 0);
+            data.attribute(IFLA_VLAN_ID, &7_u16.to_ne_bytes());
+            data.attribute(IFLA_VLAN_PROTOCOL, &protocol.to_be_bytes());
+            let mut info = Request::new(0, 0, 0);
+            info.attribute(libc::IFLA_INFO_KIND, kind);
+            info.attribute(libc::IFLA_INFO_DATA, &data.finish()[16..]);
+            let info = info.finish();
+            parsed(|request| request.attribute(libc::IFLA_LINKINFO, &info[16..])).unwrap().vlan
+        };
+        assert_eq!(vlan(b"vlan\0", 0x8100), Some(7));
+        assert_eq!(vlan(b"vlan\0", 0x88a8), None, "802.1ad");
+        assert_eq!(vlan(b"macvlan\0", 0x8100), None, "7 means something else there");
+    }
+
+    #[test]
     fn a_ring_of_parents_ends() {
         let link = |index, parent| Link {
             index,
@@ -236,6 +274,7 @@ mod tests {
             mac: None,
             mtu: 1500,
             master: None,
+            vlan: None,
             parent: Some(parent),
         };
         let links: Links = [link(1, 2), link(2, 1)].into_iter().collect();

@@ -14,6 +14,11 @@ const DATAGRAMS_MAX: usize = 1024;
 pub enum LinkEvent {
     /// It is new, or something about it is different; this is how it looks.
     Changed(Link),
+    /// Its bridge treats it in another way than before, perhaps.
+    PortChanged {
+        /// Its index.
+        index: u32,
+    },
     /// It exists no more, or has left the network namespace.
     Gone {
         /// Its index.
@@ -90,6 +95,10 @@ impl Monitor {
 fn apply(links: &mut Links, body: Body<'_>) -> Option<LinkEvent> {
     match body {
         Body::Content { kind: libc::RTM_NEWLINK, bytes } => {
+            let (header, _) = LinkHeader::parse(bytes)?;
+            if !header.is_about_device {
+                return Some(LinkEvent::PortChanged { index: header.index });
+            }
             let link = Link::parse(bytes)?;
             links.insert(link.clone()).then_some(LinkEvent::Changed(link))
         }

@@ -168,6 +168,11 @@ impl Node {
         };
         for event in events {
             match event {
+                LinkEvent::PortChanged { index } => {
+                    if index == self.mesh.ifindex() {
+                        self.mesh.bridge_vlans = None;
+                    }
+                }
                 LinkEvent::Changed(link) => self.link_present(link),
                 LinkEvent::Gone { index, .. } if index == self.mesh.ifindex() => {
                     return Some(End::MeshInterfaceGone);
@@ -175,6 +180,7 @@ impl Node {
                 LinkEvent::Gone { index, .. } => self.link_gone(index),
             }
         }
+        self.refresh_vlans();
         None
     }
 

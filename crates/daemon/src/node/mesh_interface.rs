@@ -1,10 +1,11 @@
 //! The mesh interface as the engine thread sees it: its address, its MTU, and what somebody else changes about it.
 
 use super::Node;
-use crate::netlink::Link;
+use crate::netlink::{Link, port_vlans};
 use noctule_control::Input;
 use noctule_dataplane::tap::Tap;
-use noctule_wire::Mac;
+use noctule_fib::VlanSet;
+use noctule_wire::{Mac, Vid};
 use std::sync::Arc;
 use tracing::{info, warn};
 
@@ -19,6 +20,12 @@ pub(crate) struct MeshInterface {
     pub(crate) mtu: u32,
     /// What the operator wants its MTU to be (FWD-17).
     pub(crate) wanted_mtu: Option<u32>,
+    /// The bridge that it is a port of, as last seen.
+    pub(crate) bridge: Option<u32>,
+    /// The VLANs that the bridge has on it; `None` if they have to be read.
+    pub(crate) bridge_vlans: Option<Vec<u16>>,
+    /// All VLANs on it, as the engine was told.
+    pub(crate) vlans: VlanSet,
 }
 
 /// MTU where nobody wants another (FWD-17).
@@ -52,6 +59,36 @@ impl Node {
     pub(crate) fn tell_mesh_interface(&mut self) {
         let now = self.clock.now();
         self.feed(now, Input::MeshInterface { mac: self.mesh.mac, mtu: self.mesh.mtu });
+    }
+
+    /// Finds out which VLANs there are on the mesh interface: those of VLAN devices on top of it, and those that a bridge
+    /// has on it as its port (TT-29). Tells the engine if they are others than before.
+    pub(crate) fn refresh_vlans(&mut self) {
+        let ifindex = self.mesh.ifindex();
+        let links = self.monitor.links();
+        let bridge = links.get(ifindex).and_then(|link| link.master);
+        if bridge != self.mesh.bridge {
+            self.mesh.bridge = bridge;
+            self.mesh.bridge_vlans = None;
+        }
+        let devices = links.iter().filter(|link| link.parent == Some(ifindex));
+        let mut ids: Vec<u16> = devices.filter_map(|link| link.vlan).collect();
+        let of_bridge = self.mesh.bridge_vlans.get_or_insert_with(|| match bridge {
+            None => Vec::new(),
+            Some(_) => port_vlans(ifindex).unwrap_or_else(|error| {
+                warn!(%error, "cannot read the VLANs of the bridge");
+                Vec::new()
+            }),
+        });
+        ids.extend_from_slice(of_bridge);
+        let vlans: VlanSet = ids.into_iter().collect();
+        if vlans != self.mesh.vlans {
+            let shown: Vec<_> = vlans.iter().filter_map(Vid::id).collect();
+            info!(vlans = ?shown, "mesh interface has other VLANs");
+            let now = self.clock.now();
+            self.feed(now, Input::Vlans(&vlans));
+            self.mesh.vlans = vlans;
+        }
     }
 
     /// Somebody may have changed the mesh interface.

@@ -4,7 +4,7 @@ use super::Session;
 use crate::{Hint, Outlet};
 use noctule_wire::ethernet::Frame;
 use noctule_wire::tvlv::translation_table::ClientFlags;
-use noctule_wire::{Client, Discard, Mac, Vid};
+use noctule_wire::{Client, Discard, Mac};
 
 impl Session<'_> {
     /// Learns the source of a host frame.
@@ -20,14 +20,14 @@ impl Session<'_> {
         if !client.mac.is_station() || client.mac.is_loop_detect() {
             return Ok(());
         }
-        // VLANs exist by configuration, and this node has none: untagged is all there is.
-        if client.vid != Vid::UNTAGGED {
-            return Err(Discard::UnknownVlan);
-        }
         match self.guard.local(client) {
             Some(local) if local.is_mine() => {
                 local.seen(self.now);
                 return Ok(());
+            }
+            // A VLAN that is gone lives on for the clients that it has (TT-30, TT-31).
+            None if !self.guard.node().vlans.contains(client.vid) => {
+                return Err(Discard::UnknownVlan);
             }
             None if self.guard.node().local_full => return Err(Discard::TableFull),
             _ => {}

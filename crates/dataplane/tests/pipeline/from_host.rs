@@ -184,7 +184,9 @@ fn fwd_32_the_source_of_an_stp_frame_is_learned_nevertheless() {
 }
 
 #[test]
-fn fwd_30_a_tagged_frame_does_not_enter_the_mesh() {
+fn fwd_30_a_frame_of_an_unknown_vlan_does_not_enter_the_mesh() {
+    use noctule_dataplane::Hint;
+    use noctule_wire::Vid;
     let tagged = |source| ethernet(Mac::BROADCAST, source, 0x8100, &[0, 9, 8, 0, 1, 2, 3]);
     let outcome = Ben::default().send(ms(0), &tagged(STRANGER));
     assert_eq!((outcome.dropped, outcome.hints), (vec![Discard::UnknownVlan], vec![]));
@@ -193,6 +195,19 @@ fn fwd_30_a_tagged_frame_does_not_enter_the_mesh() {
     for source in [loop_detect, Mac([3, 0, 0, 0, 0, 1])] {
         assert_eq!(Ben::default().send(ms(0), &tagged(source)).dropped, []);
     }
+    // TT-29: once there is such a VLAN, its clients are learned on it.
+    let mut ben = Ben::default();
+    ben.change(|node| node.vlans = std::sync::Arc::new([9].into_iter().collect()));
+    let outcome = ben.send(ms(0), &tagged(STRANGER));
+    let client = Client::new(STRANGER, Vid::from_tci(9));
+    assert_eq!((outcome.dropped, outcome.hints), (vec![], vec![Hint::Local(client)]));
+    assert_eq!(outcome.sent.len(), 2);
+    assert_eq!(outcome.sent[0].1[28..], tagged(STRANGER), "the tag stays in the frame");
+    // TT-31: it goes, but the clients that it has stay until they age out.
+    ben.writer.set_local(client, ClientFlags::NONE, ms(0));
+    ben.change(|node| node.vlans = std::sync::Arc::default());
+    assert_eq!(ben.send(ms(0), &tagged(STRANGER)).dropped, []);
+    assert_eq!(ben.send(ms(0), &tagged(BENS)).dropped, [Discard::UnknownVlan]);
 }
 
 #[test]

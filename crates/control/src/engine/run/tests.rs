@@ -2,6 +2,7 @@
 
 mod amplification;
 mod interfaces;
+mod vlans;
 
 use super::*;
 use crate::{IfaceSettings, Link, Probe};

@@ -11,6 +11,7 @@ mod interface_down;
 mod loss;
 mod pair;
 mod restart;
+mod roam;
 mod segment;
 mod start;
 mod tables;
@@ -81,6 +82,7 @@ const SCENARIOS: &[Scenario] = &[
     Scenario { name: "vlan", kinds: "K-N-K", seconds: 40, play: vlan::play, about: vlan::ABOUT },
     Scenario { name: "vlan", kinds: "N-K-N", seconds: 40, play: vlan::play, about: vlan::ABOUT },
     Scenario { name: "vlan", kinds: "N-N-K", seconds: 40, play: vlan::play, about: vlan::ABOUT },
+    Scenario { name: "roam", kinds: "K-N-K", seconds: 100, play: roam::play, about: roam::ABOUT },
     Scenario { name: "start", kinds: "K-N", seconds: 40, play: start::play, about: start::ABOUT },
     Scenario { name: "first-broadcast", kinds: "K-N", seconds: 50, play: start::first_broadcast, about: start::ABOUT_BROADCAST },
     Scenario { name: "interface-down", kinds: "K-N", seconds: 70, play: interface_down::play, about: interface_down::ABOUT },

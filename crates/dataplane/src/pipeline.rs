@@ -114,7 +114,7 @@ impl Pipeline {
     }
 }
 
-/// A batch: every frame in it is judged by the same pinned tables and the same time.
+/// A batch: the tables are pinned once for all frames in it, and all are judged by the same time.
 #[derive(Debug)]
 pub struct Session<'p> {
     now: Instant,

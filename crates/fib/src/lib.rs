@@ -2,7 +2,7 @@
 //!
 //! One [`Writer`] exists; it changes one entry at a time, and a change costs work for that entry, not for the table.
 //! Any number of [`Fib`] handles read. A reader pins once per batch ([`Fib::pin`]) and then sees entries that are whole:
-//! it never waits, and never finds a table half changed. What must change with every OGM (metrics, next hops, table
+//! it never waits, and never finds an entry half changed. What must change with every OGM (metrics, next hops, table
 //! versions) is atomic inside an entry.
 //!
 //! What the data plane itself writes does not live here, with one exception that both threads need: the sequence
@@ -18,7 +18,7 @@ mod vlan;
 
 pub use clients::{Announcers, GlobalClient, LocalClient};
 pub use counters::{Counter, Counters};
-pub use map::{HashKey, Map, MapKey};
+pub use map::{HashKey, MapKey};
 pub use node::{IFACES_MAX, Iface, IfaceEntry, Neighbours, Node};
 pub use originator::{NextHop, Originator, View};
 pub use tables::{BestAnnouncer, Fib, Guard, Writer};

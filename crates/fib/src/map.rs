@@ -62,7 +62,10 @@ impl<K: MapKey, V> Table<K, V> {
 }
 
 /// The map. Readers use [`Map::get`] from any thread; everything that takes `&mut Exclusive` is for the one writer.
-pub struct Map<K, V> {
+///
+/// Not public: nothing here stops a caller from changing one map by the right to another, and two writers at a time
+/// would free what the other still follows. [`Writer`](crate::Writer) owns each map's right beside the map.
+pub(crate) struct Map<K, V> {
     table: Atomic<Table<K, V>>,
     hash_key: HashKey,
 }
@@ -75,7 +78,7 @@ unsafe impl<K: Send + Sync, V: Send + Sync> Sync for Map<K, V> {}
 
 /// The right to change one [`Map`], and how many entries it has. Whoever owns it is the one writer.
 #[derive(Debug)]
-pub struct Exclusive {
+pub(crate) struct Exclusive {
     len: usize,
 }
 
@@ -83,7 +86,7 @@ const BUCKETS_MIN: usize = 64;
 
 impl<K: MapKey + Send + Sync + 'static, V: Clone + Send + Sync + 'static> Map<K, V> {
     /// An empty map, and the right to change it.
-    pub fn new(hash_key: HashKey) -> (Self, Exclusive) {
+    pub(crate) fn new(hash_key: HashKey) -> (Self, Exclusive) {
         (Self { table: Atomic::new(Table::new(BUCKETS_MIN)), hash_key }, Exclusive { len: 0 })
     }
 
@@ -96,8 +99,14 @@ impl<K: MapKey + Send + Sync + 'static, V: Clone + Send + Sync + 'static> Map<K,
         fold(fold(key.number() ^ k0, k1 | 1) ^ k1, k0 | 1)
     }
 
-    /// The value of `key`. Wait-free; what it returns stays valid while `guard` lives.
-    pub fn get<'g>(&self, key: K, guard: &'g Guard) -> Option<&'g V> {
+    /// The value of `key`; what it returns stays valid while `guard` lives. It never waits for the writer, and what the
+    /// writer does meanwhile cannot lead it in circles: links only ever point towards a chain's end.
+    ///
+    /// A key that is in the map throughout the call is found. A node that is unlinked keeps its link, to a node that was
+    /// linked at that moment or was itself unlinked in this way; so what lay behind it then, each in the version of then
+    /// or a later one, lies behind it as long as a reader stands there. New keys come in at the front, where they are
+    /// nobody's successor.
+    pub(crate) fn get<'g>(&self, key: K, guard: &'g Guard) -> Option<&'g V> {
         // SAFETY: the table is never null, and neither it nor a node is freed while `guard` is pinned.
         let table = unsafe { self.table.load(Acquire, guard).deref() };
         let mut node = table.head(self.hash(key)).load(Acquire, guard);
@@ -113,7 +122,7 @@ impl<K: MapKey + Send + Sync + 'static, V: Clone + Send + Sync + 'static> Map<K,
     }
 
     /// Sets the value of `key`; a reader finds the old or the new one, never neither.
-    pub fn insert(&self, exclusive: &mut Exclusive, key: K, value: V, guard: &Guard) {
+    pub(crate) fn insert(&self, exclusive: &mut Exclusive, key: K, value: V, guard: &Guard) {
         self.grow_if_full(exclusive, guard);
         // SAFETY: as in `get`.
         let table = unsafe { self.table.load(Acquire, guard).deref() };
@@ -134,7 +143,7 @@ impl<K: MapKey + Send + Sync + 'static, V: Clone + Send + Sync + 'static> Map<K,
     }
 
     /// Removes `key`; tells whether it was there.
-    pub fn remove(&self, exclusive: &mut Exclusive, key: K, guard: &Guard) -> bool {
+    pub(crate) fn remove(&self, exclusive: &mut Exclusive, key: K, guard: &Guard) -> bool {
         // SAFETY: as in `get`.
         let table = unsafe { self.table.load(Acquire, guard).deref() };
         let Some(found) = find(table.head(self.hash(key)), key, guard) else { return false };

@@ -1,7 +1,7 @@
 //! The tables together: what a reader pins, and what the one writer changes.
 
-use crate::map::Exclusive;
-use crate::{GlobalClient, HashKey, LocalClient, Map, NextHop, Node, Originator, View};
+use crate::map::{Exclusive, Map};
+use crate::{GlobalClient, HashKey, LocalClient, NextHop, Node, Originator, View};
 use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use crossbeam_epoch::{Atomic, Owned, unprotected};
 use noctule_wire::tvlv::translation_table::ClientFlags;
@@ -32,7 +32,11 @@ impl Fib {
     }
 }
 
-/// The tables, held still.
+/// The tables, as a reader sees them: whatever it has looked up stays as it is and stays valid.
+///
+/// The writer goes on meanwhile, so two lookups may find the states before and after a change, and two tables need not
+/// tell the same story for a moment: an announcer of a client may be gone from the originators already. Every reader
+/// treats that as a miss. (What is about one thing is one entry: a snapshot of the node, one word for a next hop.)
 #[derive(Debug)]
 pub struct Guard<'f> {
     tables: &'f Tables,
@@ -209,7 +213,8 @@ impl Writer {
         self.tables.global.remove(&mut self.global, client, &guard);
     }
 
-    /// Sets the entry of a client of ours, seen at `now` or, if the data plane has seen it later, then.
+    /// Sets the entry of a client of ours, seen at `now` or, if the data plane has seen it later, then. (A frame at this
+    /// very moment may stamp the entry that is being replaced; the next one stamps the new.)
     pub fn set_local(&mut self, client: Client, flags: ClientFlags, now: Instant) {
         let guard = crossbeam_epoch::pin();
         let last_seen =

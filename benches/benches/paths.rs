@@ -19,7 +19,7 @@ const KEY: HashKey = HashKey([0x1234_5678_9abc_def0, 0x0fed_cba9_8765_4321]);
 struct Nowhere;
 
 impl Outlet for Nowhere {
-    fn transmit(&mut self, _: Iface, parts: &[&[u8]]) -> Result<(), Discard> {
+    fn transmit(&mut self, _: Iface, _: u8, parts: &[&[u8]]) -> Result<(), Discard> {
         black_box(parts);
         Ok(())
     }

@@ -26,7 +26,8 @@ struct Watch {
 }
 
 impl Outlet for Watch {
-    fn transmit(&mut self, iface: Iface, parts: &[&[u8]]) -> Result<(), Discard> {
+    fn transmit(&mut self, iface: Iface, priority: u8, parts: &[&[u8]]) -> Result<(), Discard> {
+        assert!(priority < 8);
         let frame = parts.concat();
         assert!(iface.index() < 2, "only by interfaces that there are");
         assert_eq!(frame[6..14], [&BEN[iface.index()].0[..], &[0x43, 5]].concat(), "as itself");

@@ -21,11 +21,13 @@ pub enum Hint {
 /// Takes what the pipeline puts out. The daemon writes to rings and the TAP, the simulator to virtual links, a bench to
 /// nowhere.
 pub trait Outlet {
-    /// Sends one frame, given in pieces that start with the outer Ethernet header, by a hard interface.
+    /// Sends one frame, given in pieces that start with the outer Ethernet header, by a hard interface. `priority` is the
+    /// 802.1d priority of what is inside, 0 to 7, 0 also for what shows none. It is not on the wire: it chooses the queue
+    /// that the frame waits in, here and in the air (FWD-44).
     ///
     /// # Errors
     /// The reason to count: [`Discard::QueueFull`], [`Discard::TooLong`], [`Discard::TransmitFailed`].
-    fn transmit(&mut self, iface: Iface, parts: &[&[u8]]) -> Result<(), Discard>;
+    fn transmit(&mut self, iface: Iface, priority: u8, parts: &[&[u8]]) -> Result<(), Discard>;
 
     /// Hands one Ethernet frame to the host by the mesh interface, given in pieces.
     ///

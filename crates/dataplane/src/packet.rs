@@ -23,6 +23,10 @@
 //! * **Control packets have a socket of their own** for the engine's thread, and filters in the kernel sort the frames. In
 //!   a large mesh hundreds of frames with OGMs come each second; waking the forwarding thread for each, only to have it
 //!   wake the engine, cost as much as all the rest of an idle node.
+//! * **The priority of a frame is set on the socket** (`SO_PRIORITY`, FWD-44), where it differs from that of the frame
+//!   before; a flush sends one priority after the other, the highest first, so that it changes seven times at most, and not
+//!   at all while all traffic is of one kind. A control message for each frame would do without (Linux 6.14), but every
+//!   older kernel refuses it, and would have to be served like this all the same.
 //! * **`PACKET_QDISC_BYPASS` is off** unless asked for. It saves the queueing discipline's lock, and with it loses what
 //!   people configure there: `netem`, shaping, `fq_codel` against bufferbloat, and the software queue in which a Wi-Fi
 //!   driver without its own queues keeps frames while the air is busy: with the bypass these frames are dropped.

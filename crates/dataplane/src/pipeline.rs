@@ -107,7 +107,7 @@ impl Pipeline {
         state.repetitions.run(
             now,
             &guard,
-            |iface, frame| out.transmit(iface, &[frame]),
+            |iface, priority, frame| out.transmit(iface, priority, &[frame]),
             |reason| counters.discard(reason),
         );
         state.reassembly.expire(now, |reason| counters.discard(reason));

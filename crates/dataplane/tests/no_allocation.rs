@@ -59,7 +59,7 @@ struct Sink {
 }
 
 impl Outlet for Sink {
-    fn transmit(&mut self, _: Iface, _: &[&[u8]]) -> Result<(), Discard> {
+    fn transmit(&mut self, _: Iface, _: u8, _: &[&[u8]]) -> Result<(), Discard> {
         self.sent += 1;
         Ok(())
     }

@@ -33,7 +33,7 @@ pub(crate) struct Turn {
 }
 
 impl Outlet for Turn {
-    fn transmit(&mut self, iface: Iface, parts: &[&[u8]]) -> Result<(), Discard> {
+    fn transmit(&mut self, iface: Iface, _: u8, parts: &[&[u8]]) -> Result<(), Discard> {
         self.sent.push((iface, parts.concat()));
         Ok(())
     }
@@ -153,7 +153,7 @@ impl Node {
                             counters,
                             destination,
                             view,
-                            None,
+                            0,
                             &packet,
                             turn,
                         );

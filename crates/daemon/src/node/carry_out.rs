@@ -19,7 +19,7 @@ impl Node {
         while let Some(output) = self.engine.poll_output() {
             match output {
                 Output::Transmit { iface, frame } => {
-                    self.count(ControlOutlet(&self.ports).transmit(iface, &[&frame]))
+                    self.count(ControlOutlet(&self.ports).transmit(iface, 0, &[&frame]))
                 }
                 Output::ToOriginator { destination, view, packet } => {
                     let guard = self.fib.pin();
@@ -29,7 +29,7 @@ impl Node {
                         &self.counters,
                         destination,
                         view,
-                        None,
+                        0,
                         &packet,
                         &mut out,
                     );
@@ -85,11 +85,11 @@ impl Node {
     }
 }
 
-/// The engine thread's way out: by sockets of its own.
+/// The engine thread's way out: by sockets of its own, which have the priority of control traffic (IV-34).
 struct ControlOutlet<'p>(&'p Ports);
 
 impl Outlet for ControlOutlet<'_> {
-    fn transmit(&mut self, iface: Iface, parts: &[&[u8]]) -> Result<(), Discard> {
+    fn transmit(&mut self, iface: Iface, _: u8, parts: &[&[u8]]) -> Result<(), Discard> {
         let sender = self.0.sender(iface).ok_or(Discard::Inactive)?;
         sender.send(parts).map_err(|error| match error {
             SendError::Link(_) => Discard::Inactive,

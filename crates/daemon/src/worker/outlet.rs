@@ -69,12 +69,12 @@ fn flush(transmitter: &mut Transmitter, counters: &Counters) {
 }
 
 impl Outlet for WorkerOutlet {
-    fn transmit(&mut self, iface: Iface, parts: &[&[u8]]) -> Result<(), Discard> {
+    fn transmit(&mut self, iface: Iface, priority: u8, parts: &[&[u8]]) -> Result<(), Discard> {
         let transmitter = self.transmitters[iface.index()].as_mut().ok_or(Discard::Inactive)?;
-        let mut outcome = transmitter.push(parts);
+        let mut outcome = transmitter.push(priority, parts);
         if outcome == Err(PushError::Full) {
             flush(transmitter, &self.counters);
-            outcome = transmitter.push(parts);
+            outcome = transmitter.push(priority, parts);
         }
         outcome.map_err(|error| match error {
             PushError::Full => Discard::QueueFull,

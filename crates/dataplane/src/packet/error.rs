@@ -98,8 +98,10 @@ pub enum SendError {
 /// What an error of a sending system call means for the frames that wait.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Refusal {
-    /// The frame that it stands at is refused; the next may go.
+    /// There is something about the frame that it stands at; the next may go.
     Frame,
+    /// The interface's queue, or the device behind it, had no room for that frame.
+    Full,
     /// Nothing goes until something that was sent before is out: the socket's send buffer is full.
     Busy,
     /// The interface is down.
@@ -112,10 +114,10 @@ impl From<Errno> for Refusal {
     fn from(errno: Errno) -> Self {
         match errno {
             Errno::EAGAIN => Self::Busy,
+            Errno::ENOBUFS => Self::Full,
             Errno::ENETDOWN => Self::Down,
             Errno::ENXIO | Errno::ENODEV => Self::Vanished,
-            // ENOBUFS (the queue, or the device behind it, dropped the frame), EMSGSIZE (the MTU has just shrunk), and
-            // whatever a driver or a filter on the way out (EPERM) comes up with.
+            // EMSGSIZE (the MTU has just shrunk), and whatever a driver or a filter on the way out (EPERM) comes up with.
             _ => Self::Frame,
         }
     }

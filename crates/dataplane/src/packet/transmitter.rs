@@ -34,6 +34,8 @@ pub struct Transmitter {
     batch: Batch,
     shared: Arc<Shared>,
     frame_len_max: usize,
+    /// The 802.1d priority that the socket is set to.
+    priority: u8,
     counters: TransmitCounters,
 }
 
@@ -42,7 +44,7 @@ impl Transmitter {
     pub(super) fn new(frames: usize, frame_len: usize, shared: Arc<Shared>) -> Self {
         let frame_len_max = ETHERNET_HEADER_LEN + shared.mtu_max as usize;
         let counters = TransmitCounters::default();
-        Self { batch: Batch::new(frames, frame_len), shared, frame_len_max, counters }
+        Self { batch: Batch::new(frames, frame_len), shared, frame_len_max, priority: 0, counters }
     }
 
     /// The index of the interface.
@@ -62,10 +64,11 @@ impl Transmitter {
     }
 
     /// Takes one frame, given in pieces that start with the outer Ethernet header. The bytes are copied; no system call.
+    /// `priority` is the 802.1d priority, 0 to 7: see the module's text.
     ///
     /// # Errors
     /// [`PushError`]; the frame is not sent, and the caller counts it.
-    pub fn push(&mut self, parts: &[&[u8]]) -> Result<(), PushError> {
+    pub fn push(&mut self, priority: u8, parts: &[&[u8]]) -> Result<(), PushError> {
         let len = parts.iter().map(|part| part.len()).sum();
         if len > self.frame_len_max {
             return Err(PushError::TooLong { len, max: self.frame_len_max });
@@ -73,18 +76,25 @@ impl Transmitter {
         if len < ETHERNET_HEADER_LEN {
             return Err(PushError::TooShort { len });
         }
-        self.batch.push(parts, len)
+        self.batch.push(priority, parts, len)
     }
 
-    /// Sends all that waits, with one system call for up to 64 frames. Afterwards nothing waits:
-    /// what could not go is lost and counted. Without waiting frames it does nothing.
+    /// Sends all that waits, the highest priority first, with one system call for up to 64 frames of the same priority and
+    /// one for each change of it. Afterwards nothing waits: what could not go is lost and counted. Without waiting frames
+    /// it does nothing.
     ///
     /// # Errors
     /// The interface is down or gone, and all that waited is lost (counted in [`Self::counters`]).
     pub fn flush(&mut self) -> Result<Flushed, LinkError> {
         let socket = &self.shared.socket;
-        let send =
-            |frames: &[IoSlice<'_>]| retried(|| socket.send_many(frames)).map_err(Refusal::from);
+        let current = &mut self.priority;
+        let send = |priority: u8, frames: &[IoSlice<'_>]| {
+            // Without the right to a priority (CAP_NET_ADMIN) frames leave with that of before, which then is none.
+            if *current != priority && socket.set_priority(socket_priority(priority)).is_ok() {
+                *current = priority;
+            }
+            retried(|| socket.send_many(frames)).map_err(Refusal::from)
+        };
         let Handed { sent, refused, failed } = self.batch.flush(send);
         self.counters.sent += u64::from(sent);
         self.counters.refused += u64::from(refused);
@@ -98,6 +108,12 @@ impl Transmitter {
     pub fn counters(&self) -> TransmitCounters {
         self.counters
     }
+}
+
+/// What a frame of this 802.1d priority carries inside Linux: 256 and more are what Wi-Fi looks at to choose among its
+/// four queues (WMM). Best effort is 0 either way, so frames that show it and frames that show nothing share a call.
+const fn socket_priority(priority: u8) -> libc::c_int {
+    if priority == 0 { 0 } else { 256 + priority as libc::c_int }
 }
 
 /// Repeats a call that a signal interrupted.

@@ -33,6 +33,8 @@ pub(crate) struct Source {
     pub(crate) originator: Mac,
     /// For a received one: the neighbour that it came from (outer source), and by which interface.
     pub(crate) arrival: Option<(Iface, Mac)>,
+    /// Of the inner frame (FWD-44).
+    pub(crate) priority: u8,
 }
 
 /// What a flood came to.
@@ -70,12 +72,11 @@ pub(crate) fn flood(
             continue;
         }
         let pieces = [&mesh_header(Mac::BROADCAST, link.mac), header, inner];
-        if let Err(reason) = out.transmit(iface, &pieces) {
+        if let Err(reason) = out.transmit(iface, source.priority, &pieces) {
             counters.discard(reason);
         }
         let copies = if link.wifi { WIFI_REPETITIONS } else { 0 };
-        let arrival = source.arrival.map(|(iface, _)| iface);
-        if let Err(reason) = repetitions.push(now, iface, arrival, copies, &pieces) {
+        if let Err(reason) = repetitions.push(now, iface, source, copies, &pieces) {
             counters.discard(reason);
             return Flooded::Busy;
         }
@@ -90,6 +91,7 @@ struct Copy {
     /// Where the packet came in; it is forgotten together with that interface (FWD-10).
     arrival: Option<Iface>,
     left: u8,
+    priority: u8,
     frame: Vec<u8>,
 }
 
@@ -119,7 +121,7 @@ impl Repetitions {
         &mut self,
         now: Instant,
         iface: Iface,
-        arrival: Option<Iface>,
+        source: Source,
         count: u8,
         pieces: &[&[u8]],
     ) -> Result<(), Discard> {
@@ -133,7 +135,10 @@ impl Repetitions {
         for piece in pieces {
             frame.extend_from_slice(piece);
         }
-        self.queue(Copy { due: now + REPETITION_INTERVAL, iface, arrival, left: count, frame });
+        let arrival = source.arrival.map(|(iface, _)| iface);
+        let priority = source.priority;
+        let due = now + REPETITION_INTERVAL;
+        self.queue(Copy { due, iface, arrival, left: count, priority, frame });
         Ok(())
     }
 
@@ -149,7 +154,7 @@ impl Repetitions {
         &mut self,
         now: Instant,
         guard: &Guard<'_>,
-        mut send: impl FnMut(Iface, &[u8]) -> Result<(), Discard>,
+        mut send: impl FnMut(Iface, u8, &[u8]) -> Result<(), Discard>,
         mut lost: impl FnMut(Discard),
     ) {
         // At most one round: a copy that is put back is due later than `now`.
@@ -166,7 +171,7 @@ impl Repetitions {
                 lost(Discard::Inactive);
                 copy.left = 0;
             } else {
-                if let Err(reason) = send(copy.iface, &copy.frame) {
+                if let Err(reason) = send(copy.iface, copy.priority, &copy.frame) {
                     lost(reason);
                 }
                 copy.left -= 1;

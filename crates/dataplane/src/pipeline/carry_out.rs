@@ -28,7 +28,7 @@ pub(super) struct Arrival<'f> {
     iface: Iface,
     /// Outer Ethernet header first.
     frame: &'f mut [u8],
-    /// Of the fragments that it was merged from (FWD-44).
+    /// Of the fragments that it was merged from: it stands, whatever the inner frame says (FWD-43, FWD-44).
     priority: Option<u8>,
 }
 
@@ -102,10 +102,11 @@ impl Session<'_> {
         let Session { guard, counters, state, .. } = self;
         let packet = Unicast { ttl: TTL_FULL, ttvn, destination: originator, inner: frame };
         let route = Route::find(guard, originator, View::Default)?;
+        let priority = priority_of(frame);
         if !route.must_fragment(guard, packet.wire_len()) {
-            return out.transmit(route.hop.iface, &[&route.header(), &packet.header(), frame]);
+            let pieces: [&[u8]; 3] = [&route.header(), &packet.header(), frame];
+            return out.transmit(route.hop.iface, priority, &pieces);
         }
-        let priority = Frame::parse(frame)?.priority();
         state.cut.clear();
         state.cut.extend_from_slice(&packet.header());
         state.cut.extend_from_slice(frame);
@@ -123,7 +124,7 @@ impl Session<'_> {
             originator,
             inner: frame,
         };
-        let source = Source { originator, arrival: None };
+        let source = Source { originator, arrival: None, priority: priority_of(frame) };
         let pieces = [&packet.header(), frame];
         let flooded = flood(*now, guard, counters, &mut state.repetitions, source, pieces, out);
         if flooded == Flooded::NoNeighbour {
@@ -153,16 +154,23 @@ impl Session<'_> {
         }
         let ttl = packet.get(2).copied().unwrap_or(0);
         set_ttl(packet, ttl.saturating_sub(1));
+        let priority = match (forward.kind, priority) {
+            (Transit::Fragment, _) => Fragment::parse(packet)?.priority,
+            (_, Some(priority)) => priority,
+            (Transit::Payload, None) => {
+                inner_offset(packet).and_then(|offset| packet.get(offset..)).map_or(0, priority_of)
+            }
+            (Transit::Unknown | Transit::Icmp, None) => 0,
+        };
         if forward.kind == Transit::Fragment {
             counters.add_packet(Counter::FragFwd, Counter::FragFwdBytes, len);
         } else if route.must_fragment(guard, packet.len()) {
-            let priority = priority.or_else(|| inner_priority(packet));
             route.send_fragments(guard, counters, priority, packet, out)?;
             count_forwarded(counters, forward.kind, len);
             return Ok(());
         }
         *outer = route.header();
-        out.transmit(route.hop.iface, &[frame])?;
+        out.transmit(route.hop.iface, priority, &[frame])?;
         count_forwarded(counters, forward.kind, len);
         Ok(())
     }
@@ -186,7 +194,8 @@ impl Session<'_> {
         set_ttl(packet, ttl.saturating_sub(1));
         let (header, inner) =
             packet.split_at_checked(Broadcast::HEADER_LEN).ok_or(Discard::Truncated)?;
-        let source = Source { originator, arrival: Some((iface, from)) };
+        let arrival = Some((iface, from));
+        let source = Source { originator, arrival, priority: priority_of(inner) };
         let pieces = [header, inner];
         match flood(*now, guard, counters, &mut state.repetitions, source, pieces, out) {
             // Counted by `flood`, which is all that there is to count: the packet is not delivered either (FWD-97).
@@ -264,8 +273,7 @@ fn record_route_in(frame: &mut [u8]) -> Result<(), Discard> {
     record_route(packet, receiver)
 }
 
-/// The priority that the inner frame of a unicast or 4-address packet shows (FWD-44); other types have none.
-fn inner_priority(packet: &[u8]) -> Option<u8> {
-    let inner = packet.get(inner_offset(packet)?..)?;
-    Frame::parse(inner).ok()?.priority()
+/// The priority of a client's frame (FWD-43), 0 if it shows none.
+fn priority_of(inner: &[u8]) -> u8 {
+    Frame::parse(inner).ok().and_then(|frame| frame.priority()).unwrap_or(0)
 }

@@ -9,7 +9,7 @@ use noctule_wire::{Discard, ETHERNET_HEADER_LEN, Fragment, Mac, TTL_FULL};
 
 /// Sends a unicast style packet (its type byte first, no outer header) towards `destination`, an originator, by the
 /// router of `view`: the default view for what starts here, that of the arrival interface for what is passing by
-/// (FWD-110). `priority` is the 802.1d priority, 0 to 7, of which only a fragment header tells (FWD-44).
+/// (FWD-110). `priority` is the 802.1d priority, 0 to 7, of which on the wire only a fragment header tells (FWD-44).
 ///
 /// # Errors
 /// [`Discard::UnknownOriginator`], [`Discard::NoRoute`], [`Discard::Inactive`] (the router's interface went down);
@@ -20,7 +20,7 @@ pub fn send_to_originator(
     counters: &Counters,
     destination: Mac,
     view: View,
-    priority: Option<u8>,
+    priority: u8,
     packet: &[u8],
     out: &mut impl Outlet,
 ) -> Result<(), Discard> {
@@ -28,7 +28,7 @@ pub fn send_to_originator(
     if route.must_fragment(guard, packet.len()) {
         return route.send_fragments(guard, counters, priority, packet, out);
     }
-    out.transmit(route.hop.iface, &[&route.header(), packet])
+    out.transmit(route.hop.iface, priority, &[&route.header(), packet])
 }
 
 /// The neighbour that a packet leaves to.
@@ -67,7 +67,7 @@ impl<'g> Route<'g> {
         &self,
         guard: &Guard<'_>,
         counters: &Counters,
-        priority: Option<u8>,
+        priority: u8,
         packet: &[u8],
         out: &mut impl Outlet,
     ) -> Result<(), Discard> {
@@ -80,7 +80,7 @@ impl<'g> Route<'g> {
             let fragment = Fragment {
                 ttl: TTL_FULL,
                 number,
-                priority: priority.unwrap_or(0),
+                priority,
                 reserved: false,
                 destination: self.originator.mac(),
                 originator: primary,
@@ -90,7 +90,7 @@ impl<'g> Route<'g> {
             };
             let len = ETHERNET_HEADER_LEN + fragment.wire_len();
             counters.add_packet(Counter::FragTx, Counter::FragTxBytes, len);
-            out.transmit(self.hop.iface, &[&outer, &fragment.header(), data])?;
+            out.transmit(self.hop.iface, priority, &[&outer, &fragment.header(), data])?;
         }
         Ok(())
     }

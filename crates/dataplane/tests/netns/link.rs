@@ -10,6 +10,8 @@ const NLM_F_REQUEST_ACK: u16 = 0x05;
 const NLM_F_CREATE_EXCL: u16 = 0x600;
 const VETH_INFO_PEER: u16 = 1;
 const TC_H_ROOT: u32 = 0xffff_ffff;
+/// The handle `1:` of a throttle.
+const THROTTLE: u32 = 1 << 16;
 const TCA_TBF_PARMS: u16 = 1;
 const TCA_TBF_BURST: u16 = 6;
 const TCA_NETEM_LATENCY64: u16 = 10;
@@ -28,8 +30,13 @@ impl Request {
 
     /// `struct nlmsghdr` and `struct tcmsg`, about the root queueing discipline of `name`.
     fn of_root_queue(kind: u16, extra: u16, name: &str) -> Self {
+        Self::of_queue(kind, extra, name, 0, TC_H_ROOT)
+    }
+
+    /// About the queueing discipline `handle` (0: whichever) below `parent`.
+    fn of_queue(kind: u16, extra: u16, name: &str, handle: u32, parent: u32) -> Self {
         let mut request = Self::header(kind, extra);
-        request.u32(0).u32(index(name)).u32(0).u32(TC_H_ROOT).u32(0);
+        request.u32(0).u32(index(name)).u32(handle).u32(parent).u32(0);
         request
     }
 
@@ -191,11 +198,18 @@ pub(crate) fn throttle(name: &str, rate: u32, burst: u32, limit: u32) -> io::Res
     parameters.extend([0; 12]);
     parameters.extend(limit.to_ne_bytes());
     parameters.extend([0; 8]);
-    Request::of_root_queue(libc::RTM_NEWQDISC, NLM_F_CREATE_EXCL, name)
+    Request::of_queue(libc::RTM_NEWQDISC, NLM_F_CREATE_EXCL, name, THROTTLE, TC_H_ROOT)
         .attr(libc::TCA_KIND, b"tbf\0")
         .nest(libc::TCA_OPTIONS, |options| {
             options.attr(TCA_TBF_PARMS, &parameters).attr(TCA_TBF_BURST, &burst.to_ne_bytes());
         })
+        .send()
+}
+
+/// Makes what waits behind a [`throttle`] leave by its priority: three queues, the most urgent first.
+pub(crate) fn throttle_by_priority(name: &str) -> io::Result<()> {
+    Request::of_queue(libc::RTM_NEWQDISC, NLM_F_CREATE_EXCL, name, 0, THROTTLE | 1)
+        .attr(libc::TCA_KIND, b"pfifo_fast\0")
         .send()
 }
 

@@ -23,7 +23,7 @@ fn a_data_path_survives_down_and_up() {
             assert_eq!(receiver.take_error(), None, "told once");
             assert_eq!(wait_within(&receiver, SILENCE), PollFlags::empty(), "no busy loop");
             for nth in 0..100 {
-                transmitter.push(&[&frame(nth, 500)]).unwrap();
+                transmitter.push(0, &[&frame(nth, 500)]).unwrap();
             }
             assert_eq!(transmitter.flush(), Err(LinkError::Down));
             assert_eq!(transmitter.waiting(), 0);
@@ -33,7 +33,7 @@ fn a_data_path_survives_down_and_up() {
             link::set_up(a, true);
             await_carrier(a, b);
             // The error of the time before is pending, and must not cost the first frames.
-            transmitter.push(&[&frame(200 + round, 100)]).unwrap();
+            transmitter.push(0, &[&frame(200 + round, 100)]).unwrap();
             let sent = transmitter.flush();
             assert_eq!(sent, Ok(Flushed { sent: 1, refused: 0 }));
             assert_eq!(peer.receive(), Some(frame(200 + round, 100)), "and nothing older");
@@ -54,7 +54,7 @@ fn a_data_path_can_be_opened_while_the_interface_is_down() {
         let (mut receiver, mut transmitter) =
             packet::open(link::index("pa"), 1500, &PacketSettings::default()).unwrap();
         assert_eq!(receiver.take_error(), Some(LinkError::Down));
-        transmitter.push(&[&frame(1, 100)]).unwrap();
+        transmitter.push(0, &[&frame(1, 100)]).unwrap();
         assert_eq!(transmitter.flush(), Err(LinkError::Down));
         link::set_up("pa", true);
         await_carrier("pa", "pb");
@@ -77,7 +77,7 @@ fn a_data_path_tells_that_its_interface_is_gone() {
         assert_eq!(receiver.take_error(), Some(LinkError::Vanished));
         assert_eq!(receive(&mut receiver), Some(frame(1, 100)), "what came before stays");
         assert!(is_silent(&mut receiver));
-        transmitter.push(&[&frame(1, 100)]).unwrap();
+        transmitter.push(0, &[&frame(1, 100)]).unwrap();
         assert_eq!(transmitter.flush(), Err(LinkError::Vanished));
         let sent = control.send(&[&frame(1, 100)]);
         assert!(matches!(sent, Err(SendError::Link(LinkError::Vanished))), "{sent:?}");

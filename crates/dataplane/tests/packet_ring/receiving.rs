@@ -51,7 +51,7 @@ fn what_is_sent_here_is_not_received_here() {
     isolated("receiving::what_is_sent_here_is_not_received_here", || {
         let (mut receiver, mut transmitter, mut peer) = linked();
         let (_, control) = packet::open_control(receiver.ifindex(), 1500).unwrap();
-        transmitter.push(&[&frame(1, 100)]).unwrap();
+        transmitter.push(0, &[&frame(1, 100)]).unwrap();
         transmitter.flush().unwrap();
         control.send(&[&frame(2, 100)]).unwrap();
         assert_eq!(peer.receive(), Some(frame(1, 100)));

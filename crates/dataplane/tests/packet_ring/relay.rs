@@ -56,7 +56,7 @@ fn a_relay_forwards_every_frame_without_allocating() {
                     let Some(mut bytes) = receiver.next_frame() else { break };
                     bytes[11] = 77;
                     let (header, rest) = bytes.split_at(14);
-                    transmitter.push(&[header, rest]).unwrap();
+                    transmitter.push(0, &[header, rest]).unwrap();
                 }
                 forwarded += transmitter.flush().unwrap().sent;
                 if forwarded == (round + 1) * 100 {

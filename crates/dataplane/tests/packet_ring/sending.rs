@@ -19,7 +19,7 @@ fn pushed_frames_arrive_whole_and_in_order() {
             for bytes in &batch {
                 let (header, rest) = bytes.split_at(14);
                 let (middle, tail) = rest.split_at(rest.len() / 2);
-                transmitter.push(&[header, middle, &[], tail]).unwrap();
+                transmitter.push(0, &[header, middle, &[], tail]).unwrap();
             }
             assert_eq!(transmitter.waiting() as usize, batch.len());
             let sent = batch.len() as u32;
@@ -44,18 +44,18 @@ fn frames_of_a_wrong_length_are_refused_and_nothing_breaks() {
             packet::open(link::index(a), 1500, &PacketSettings::default()).unwrap();
         let mut peer = Peer::on(b);
         let too_long = Err(PushError::TooLong { len: 1515, max: 1514 });
-        assert_eq!(transmitter.push(&[&frame(1, 1515)]), too_long);
-        assert_eq!(transmitter.push(&[&[0; 13]]), Err(PushError::TooShort { len: 13 }));
-        assert_eq!(transmitter.push(&[]), Err(PushError::TooShort { len: 0 }));
+        assert_eq!(transmitter.push(0, &[&frame(1, 1515)]), too_long);
+        assert_eq!(transmitter.push(0, &[&[0; 13]]), Err(PushError::TooShort { len: 13 }));
+        assert_eq!(transmitter.push(0, &[]), Err(PushError::TooShort { len: 0 }));
         transmitter.set_mtu(1000);
         let too_long = Err(PushError::TooLong { len: 1015, max: 1014 });
-        assert_eq!(transmitter.push(&[&frame(1, 1015)]), too_long);
+        assert_eq!(transmitter.push(0, &[&frame(1, 1015)]), too_long);
         transmitter.set_mtu(1500);
 
         // The MTU shrinks, and the news has not come yet: the kernel refuses the long one, the others go.
         link::set_mtu(a, 1000);
         for (nth, len) in [(1, 100), (2, 1200), (3, 1014)] {
-            transmitter.push(&[&frame(nth, len)]).unwrap();
+            transmitter.push(0, &[&frame(nth, len)]).unwrap();
         }
         let flushed = transmitter.flush().unwrap();
         assert_eq!(flushed, Flushed { sent: 2, refused: 1 });
@@ -72,12 +72,12 @@ fn pushing_more_than_there_is_room_for_is_refused() {
         let settings = PacketSettings { tx_frames: 16, ..PacketSettings::default() };
         let (_receiver, mut transmitter) =
             packet::open(link::index("pa"), 1500, &settings).unwrap();
-        let taken = (0..1000).take_while(|nth| transmitter.push(&[&frame(*nth, 60)]).is_ok());
+        let taken = (0..1000).take_while(|nth| transmitter.push(0, &[&frame(*nth, 60)]).is_ok());
         let taken = taken.count();
         assert!((16..64).contains(&taken), "{taken}");
-        assert_eq!(transmitter.push(&[&frame(1, 60)]), Err(PushError::Full));
+        assert_eq!(transmitter.push(0, &[&frame(1, 60)]), Err(PushError::Full));
         assert_eq!(transmitter.flush().unwrap().sent as usize, taken);
-        assert_eq!(transmitter.push(&[&frame(1, 60)]), Ok(()));
+        assert_eq!(transmitter.push(0, &[&frame(1, 60)]), Ok(()));
     });
 }
 
@@ -94,7 +94,7 @@ fn jumbo_frames_go_through() {
                 packet::open(link::index("pb"), mtu, &PacketSettings::default()).unwrap();
             let mut peer = Peer::on("pb");
             let len = mtu as usize + 14;
-            transmitter.push(&[&frame(1, len)]).unwrap();
+            transmitter.push(0, &[&frame(1, len)]).unwrap();
             assert_eq!(transmitter.flush(), Ok(Flushed { sent: 1, refused: 0 }));
             assert_eq!(receive(&mut far), Some(frame(1, len)), "{mtu}");
             peer.send(&frame(2, len));
@@ -119,7 +119,7 @@ fn refused_frames_are_lost_counted_and_never_sent_later() {
         let mut sent = 0;
         for batch in 0..5 {
             for nth in 0..20 {
-                transmitter.push(&[&frame(batch * 20 + nth, 100)]).unwrap();
+                transmitter.push(0, &[&frame(batch * 20 + nth, 100)]).unwrap();
             }
             let flushed = transmitter.flush().unwrap();
             assert_eq!(flushed.sent + flushed.refused, 20);
@@ -132,7 +132,7 @@ fn refused_frames_are_lost_counted_and_never_sent_later() {
             assert!(received[17] < 31, "{}", received[17]);
         }
         link::unthrottle(a);
-        transmitter.push(&[&frame(200, 100)]).unwrap();
+        transmitter.push(0, &[&frame(200, 100)]).unwrap();
         assert_eq!(transmitter.flush(), Ok(Flushed { sent: 1, refused: 0 }));
         assert_eq!(peer.receive(), Some(frame(200, 100)));
         assert!(peer.is_silent());
@@ -153,7 +153,7 @@ fn frames_that_wait_in_a_queue_keep_their_content() {
             return;
         }
         for nth in 0..800 {
-            transmitter.push(&[&frame(nth, 1000)]).unwrap();
+            transmitter.push(0, &[&frame(nth, 1000)]).unwrap();
             if nth % 50 == 49 {
                 assert_eq!(transmitter.flush(), Ok(Flushed { sent: 50, refused: 0 }));
             }
@@ -161,6 +161,35 @@ fn frames_that_wait_in_a_queue_keep_their_content() {
         for nth in 0..800 {
             assert_eq!(receive(&mut far), Some(frame(nth, 1000)), "frame {nth}");
         }
+    });
+}
+
+/// FWD-44: a frame's priority reaches the interface's queue. Frames of priority 0 wait there for their turn (one takes
+/// 300 ms); one of priority 6 is sent after them and overtakes them.
+#[test]
+fn fwd_44_the_priority_of_each_frame_reaches_the_queue() {
+    isolated("sending::fwd_44_the_priority_of_each_frame_reaches_the_queue", || {
+        veth("pa", "pb");
+        let (_receiver, mut transmitter) =
+            packet::open(link::index("pa"), 1500, &PacketSettings::default()).unwrap();
+        let mut peer = Peer::on("pb");
+        let queue = link::throttle("pa", 5000, 2000, 100_000)
+            .and_then(|()| link::throttle_by_priority("pa"));
+        if let Err(error) = queue {
+            println!("SKIPPED: this kernel has no token bucket filter ({error})");
+            return;
+        }
+        for (nth, priority) in
+            [(0, 0), (1, 0), (2, 0), (3, 0), (4, 0), (5, 0), (6, 6), (7, 0), (8, 6)]
+        {
+            transmitter.push(priority, &[&frame(nth, 1500)]).unwrap();
+            assert_eq!(transmitter.flush(), Ok(Flushed { sent: 1, refused: 0 }));
+        }
+        let order: Vec<u8> = (0..9).map(|_| peer.receive().unwrap()[17]).collect();
+        let place = |nth: u8| order.iter().position(|each| *each == nth).unwrap();
+        assert!(place(6) < place(5) && place(8) < place(5), "{order:?}");
+        assert!(place(7) > place(5), "and the next without priority has none: {order:?}");
+        assert!(place(6) < place(8), "{order:?}");
     });
 }
 
@@ -194,7 +223,7 @@ fn options_that_need_the_kernels_consent_are_accepted() {
         let settings = PacketSettings { qdisc_bypass: true, ..PacketSettings::default() };
         let (_receiver, mut transmitter) =
             packet::open(link::index("pa"), 1500, &settings).unwrap();
-        transmitter.push(&[&frame(1, 100)]).unwrap();
+        transmitter.push(0, &[&frame(1, 100)]).unwrap();
         assert_eq!(transmitter.flush(), Ok(Flushed { sent: 1, refused: 0 }));
         assert_eq!(peer.receive(), Some(frame(1, 100)));
     });

@@ -51,7 +51,7 @@ fn relay_of(len: usize) {
             let bytes = frame_of(len);
             while !stop.load(Ordering::Relaxed) {
                 for _ in 0..BATCH {
-                    source.push(&[&bytes]).unwrap();
+                    source.push(0, &[&bytes]).unwrap();
                 }
                 source.flush().unwrap();
             }
@@ -64,7 +64,7 @@ fn relay_of(len: usize) {
             for _ in 0..BATCH {
                 let Some(mut bytes) = receiver.next_frame() else { break };
                 bytes[5] ^= 1;
-                out.push(&[&bytes]).unwrap();
+                out.push(0, &[&bytes]).unwrap();
             }
             sent += u64::from(out.flush().unwrap().sent);
         }
@@ -100,7 +100,7 @@ fn sending(len: usize, batch: usize) {
     let start = cpu_ns();
     for _ in 0..rounds {
         for _ in 0..batch {
-            out.push(&[&bytes]).unwrap();
+            out.push(0, &[&bytes]).unwrap();
         }
         out.flush().unwrap();
     }
@@ -117,7 +117,7 @@ fn receiving(len: usize) {
     for _ in 0..100 {
         for _ in 0..4096 / BATCH {
             for _ in 0..BATCH {
-                source.push(&[&bytes]).unwrap();
+                source.push(0, &[&bytes]).unwrap();
             }
             source.flush().unwrap();
         }
@@ -150,7 +150,7 @@ fn latency() {
                 for _ in 0..count {
                     std::thread::sleep(Duration::from_micros(1000));
                     let sent_at = start.elapsed().as_nanos() as u64;
-                    out.push(&[&HEADER, &sent_at.to_be_bytes()]).unwrap();
+                    out.push(0, &[&HEADER, &sent_at.to_be_bytes()]).unwrap();
                     out.flush().unwrap();
                 }
             });

@@ -211,7 +211,7 @@ fn fwd_33_fwd_43_fwd_44_the_priority_is_in_the_fragment_header() {
     }
     // Own control packets carry 0, or what their sender says.
     let mut ben = narrow();
-    for (priority, expected) in [(None, 0), (Some(7), 14)] {
+    for (priority, expected) in [(0, 0), (7, 14)] {
         ben.out.outcome.sent.clear();
         let packet = [&[0x44, 15, 50, 0], CARA.0.as_slice(), &[0; 1600]].concat();
         let fib = ben.writer.reader();
@@ -242,7 +242,7 @@ fn fwd_110_egress_tells_why_it_cannot_send() {
             &ben.counters,
             destination,
             View::Default,
-            None,
+            0,
             &[0x44, 15, 50],
             &mut ben.out,
         );

@@ -46,6 +46,8 @@ pub(crate) fn ms(millis: u64) -> Instant {
 pub(crate) struct Outcome {
     /// Interface number, frame.
     pub(crate) sent: Vec<(usize, Vec<u8>)>,
+    /// The priority that each of them was sent with.
+    pub(crate) priorities: Vec<u8>,
     pub(crate) delivered: Vec<Vec<u8>>,
     pub(crate) punted: Vec<(usize, Vec<u8>)>,
     pub(crate) hints: Vec<Hint>,
@@ -83,12 +85,13 @@ pub(crate) struct Recorder {
 }
 
 impl Outlet for Recorder {
-    fn transmit(&mut self, iface: Iface, parts: &[&[u8]]) -> Result<(), Discard> {
+    fn transmit(&mut self, iface: Iface, priority: u8, parts: &[&[u8]]) -> Result<(), Discard> {
         self.pieces = parts.len();
         if let Some(reason) = self.refuse_sending {
             return Err(reason);
         }
         self.outcome.sent.push((iface.index(), parts.concat()));
+        self.outcome.priorities.push(priority);
         Ok(())
     }
 

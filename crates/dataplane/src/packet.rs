@@ -74,6 +74,9 @@ const VLAN_TAG_LEN: usize = 4;
 const CONTROL_FRAMES: u32 = 128;
 /// The largest MTU that Linux gives an Ethernet device.
 const MTU_MAX: u32 = 65_535;
+/// Frames with up to this much behind their header are received whatever our own MTU: what fits an 802.11 frame. A
+/// neighbour's MTU may be larger than ours, and most drivers hand up what their buffers hold.
+const RX_MTU_MIN: u32 = 2304;
 
 /// Opens the data path on the interface with index `ifindex` and the given `mtu` (bytes, as the interface says it).
 ///
@@ -116,7 +119,7 @@ fn receive(
     filter: Option<filter::Program>,
     prepare: impl FnOnce(&PacketSocket) -> Result<(), OpenError>,
 ) -> Result<(Receiver, Arc<Shared>), OpenError> {
-    let slot_len = frame::RX_DATA_OFFSET + frame_len_max(mtu);
+    let slot_len = frame::RX_DATA_OFFSET + frame_len_max(mtu.max(RX_MTU_MIN));
     let layout = RingLayout::plan(slot_len, frames, mapping::page_len());
     let socket = PacketSocket::unbound()?;
     prepare(&socket)?;

@@ -101,6 +101,10 @@ mod tests {
         assert_eq!((layout.slot_len, layout.block_len, layout.slots_per_block), (1584, 65_536, 41));
         let used = layout.slots_per_block as usize * layout.slot_len;
         assert!(used * 100 / layout.block_len >= 99);
+        // What `open` asks for at an MTU up to that of Wi-Fi.
+        let layout = RingLayout::plan(66 + 18 + 2304, 512, 4096);
+        assert_eq!((layout.slot_len, layout.slots_per_block), (2400, 27));
+        assert_eq!(layout.byte_len(), 19 * 65_536);
     }
 
     #[test]

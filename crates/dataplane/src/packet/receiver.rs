@@ -27,7 +27,8 @@ pub struct ReceiveCounters {
     pub tagged: u64,
     /// Frames for another station's address (FWD-62), and frames with a tag of a VLAN that has no device here.
     pub other_host: u64,
-    /// Frames that did not fit the ring: longer than the MTU that the data path was opened for.
+    /// Frames that did not fit the ring: longer than the MTU that the data path was opened for, and than the longest that
+    /// Wi-Fi carries (2304 bytes behind the Ethernet header).
     pub truncated: u64,
     /// Frames shorter than an Ethernet header.
     pub malformed: u64,

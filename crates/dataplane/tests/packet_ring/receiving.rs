@@ -4,7 +4,8 @@ use crate::netns::{isolated, link};
 use crate::support::{
     HEADER, Peer, SILENCE, frame, is_silent, linked, receive, receive_within, veth, wait,
 };
-use noctule_dataplane::packet::{self, PacketSettings};
+use noctule_dataplane::packet::{self, PacketSettings, PushError};
+use noctule_dataplane::tap::Tap;
 use pnet::datalink;
 use std::os::fd::AsRawFd;
 
@@ -183,6 +184,31 @@ fn frames_beyond_the_mtu_it_was_opened_for_are_dropped_and_counted() {
         peer.send(&frame(2, 1514));
         assert_eq!(receive(&mut receiver), Some(frame(2, 1514)));
         assert_eq!(receiver.counters().truncated, 1);
+    });
+}
+
+/// A neighbour whose MTU is larger sends longer frames than we may, and drivers hand them up: Wi-Fi all that fits the air.
+/// The ring has room for them. (A TAP plays the driver; veth compares with its own MTU.)
+#[test]
+fn frames_of_a_neighbour_with_a_larger_mtu_arrive() {
+    isolated("receiving::frames_of_a_neighbour_with_a_larger_mtu_arrive", || {
+        let Ok(driver) = Tap::open("radio0") else {
+            println!("SKIPPED: /dev/net/tun; run as root, or let users open it");
+            return;
+        };
+        driver.set_up(true).unwrap();
+        assert_eq!(driver.mtu().unwrap(), 1500);
+        let (mut receiver, mut transmitter) =
+            packet::open(driver.ifindex(), 1500, &PacketSettings::default()).unwrap();
+        for len in [1514, 1515, 1546, 1574, 2304 + 14, 2304 + 18] {
+            driver.write_parts(&[&frame(len, len as usize)]).unwrap();
+            assert_eq!(receive(&mut receiver), Some(frame(len, len as usize)), "{len} bytes");
+        }
+        driver.write_parts(&[&frame(1, 9000)]).unwrap();
+        assert!(is_silent(&mut receiver));
+        assert_eq!(receiver.counters().truncated, 1, "longer ones are counted");
+        let too_long = Err(PushError::TooLong { len: 1515, max: 1514 });
+        assert_eq!(transmitter.push(0, &[&frame(1, 1515)]), too_long, "but none is sent");
     });
 }
 

@@ -17,6 +17,8 @@ for file in /run/noctule/noctule*.pid; do
         tries=$((tries + 1))
         sleep 0.1
     done
-    rm -f "$file"
+    rm -f "$file" "${file%.pid}.log"
 done
 for ns in $(ip netns list | sed -n 's/^\(noctule[0-9]*\).*/\1/p'); do ip netns delete "$ns"; done
+# It may hold the sockets of other nodes.
+rmdir /run/noctule 2>/dev/null || true

@@ -44,8 +44,13 @@ const USAGE: &str = "\
   --list      name the scenarios and do nothing";
 
 /// The programs that a run needs, with their Debian packages.
-const PROGRAMS: [(&str, &str); 4] =
-    [("batctl", "batctl"), ("depmod", "kmod"), ("modprobe", "kmod"), ("tshark", "tshark")];
+const PROGRAMS: [(&str, &str); 5] = [
+    ("batctl", "batctl"),
+    ("ip", "iproute2"),
+    ("depmod", "kmod"),
+    ("modprobe", "kmod"),
+    ("tshark", "tshark"),
+];
 
 /// So many take about an hour.
 const ROUNDS_MAX: u32 = 100;

@@ -1,8 +1,8 @@
 //! The command line as typed. A wrong one gets one sentence and exit status 2.
 
 use crate::commands::{
-    interfaces, neighbors, originators, ping, run, statistics, status, traceroute, transglobal,
-    translocal, version,
+    interfaces, mcast_flags, neighbors, originators, ping, run, statistics, status, traceroute,
+    transglobal, translocal, version,
 };
 use crate::failure::Failure;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -50,6 +50,9 @@ pub(crate) enum Command {
     /// Show the clients of the other nodes
     #[command(visible_alias = "tg")]
     Transglobal(transglobal::Args),
+    /// Show which multicast frames the nodes want
+    #[command(name = "mcast_flags", visible_alias = "mf")]
+    McastFlags(mcast_flags::Args),
     /// Show the hard interfaces
     #[command(visible_alias = "if", alias = "interface")]
     Interfaces(interfaces::Args),

@@ -1,6 +1,7 @@
 //! The commands, one file each: what can be typed, what is done, what is printed.
 
 pub(crate) mod interfaces;
+pub(crate) mod mcast_flags;
 pub(crate) mod neighbors;
 pub(crate) mod originators;
 pub(crate) mod ping;
@@ -28,6 +29,7 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> Status {
         Command::Neighbors(args) => neighbors::run(common, args, out),
         Command::Translocal(args) => translocal::run(common, args, out),
         Command::Transglobal(args) => transglobal::run(common, args, out),
+        Command::McastFlags(args) => mcast_flags::run(common, args, out),
         Command::Interfaces(args) => interfaces::run(common, args, out),
         Command::Statistics(args) => statistics::run(common, args, out),
         Command::Ping(args) => ping::run(common, args, out),

@@ -7,7 +7,7 @@ mod run;
 
 pub use run::Engine;
 
-use crate::{IfaceSettings, Settings};
+use crate::{HostMulticast, IfaceSettings, Settings};
 use noctule_fib::{Iface, NextHop, View, VlanSet};
 use noctule_wire::{Client, Mac};
 
@@ -82,6 +82,8 @@ pub enum Input<'a> {
         /// Where.
         originator: Mac,
     },
+    /// This is what the host wants of multicast; to be handed in every half second, changed or not.
+    Multicast(&'a HostMulticast),
     /// A tool sends an echo request (ICMP-17 to ICMP-20).
     Probe(Probe),
     /// The operator changes settings.

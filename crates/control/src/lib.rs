@@ -9,6 +9,7 @@ mod context;
 mod engine;
 mod icmp;
 mod interfaces;
+mod multicast;
 mod rng;
 mod routing;
 mod settings;
@@ -18,6 +19,7 @@ mod tvlv;
 
 pub use context::Context;
 pub use engine::{Engine, Event, Input, Link, Output, Probe, ProbeAnswer};
+pub use multicast::{BridgeMulticast, HostMulticast, MulticastRow, OwnMulticast, Querier};
 pub use rng::Rng;
 pub use routing::{NeighbourRow, OriginatorRow, Routing};
 pub use settings::{IfaceSettings, Limits, Settings};

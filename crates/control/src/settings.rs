@@ -13,6 +13,10 @@ pub struct Settings {
     pub aggregation: bool,
     /// Cut packets above a link's MTU into fragments.
     pub fragmentation: bool,
+    /// Flood all multicast frames, whoever listens (MCAST-31).
+    pub multicast_forceflood: bool,
+    /// Up to how many receivers get a unicast copy each before a multicast frame is flooded (MCAST-39).
+    pub multicast_fanout: u32,
     /// Bounds of the tables.
     pub limits: Limits,
 }
@@ -24,6 +28,8 @@ impl Default for Settings {
             hop_penalty: 30,
             aggregation: true,
             fragmentation: true,
+            multicast_forceflood: false,
+            multicast_fanout: 16,
             limits: Limits::default(),
         }
     }

@@ -15,6 +15,7 @@ mod consistency;
 mod global;
 mod housekeeping;
 mod limits;
+mod listeners;
 mod local;
 mod peer;
 mod request;
@@ -61,6 +62,8 @@ pub(crate) struct TranslationTable {
     full_told: bool,
     requests: RequestLimit,
     answers: AnswerLimit,
+    /// Groups that we announce (MCAST-17).
+    listeners: std::collections::BTreeSet<Mac>,
     roams_sent: RoamWindows,
     roams_accepted: RoamWindows,
     next_housekeeping: Instant,
@@ -79,6 +82,7 @@ impl TranslationTable {
             full_told: false,
             requests: RequestLimit::new(),
             answers: AnswerLimit::new(),
+            listeners: std::collections::BTreeSet::new(),
             roams_sent: RoamWindows::new(ROAM_SENT_MAX),
             roams_accepted: RoamWindows::new(ROAM_ACCEPTED_MAX),
             next_housekeeping: Instant::ZERO,

@@ -6,7 +6,8 @@ pub(crate) mod rows;
 
 pub use mac::Address;
 pub use rows::{
-    ClientFlagsRow, GlobalClient, HardInterface, LocalClient, Mesh, Neighbor, Originator, Status,
+    ClientFlagsRow, GlobalClient, HardInterface, LocalClient, McastFlags, McastFlagsPrivRow,
+    McastFlagsRow, Mesh, Neighbor, Originator, Status,
 };
 
 use serde::{Deserialize, Serialize};
@@ -46,6 +47,8 @@ pub enum Request {
     Translocal,
     /// The clients of others.
     Transglobal,
+    /// What everybody wants of multicast.
+    McastFlags,
     /// The hard interfaces.
     Interfaces,
     /// Counters and discard reasons.
@@ -102,6 +105,8 @@ pub enum Reply {
     Translocal(Vec<LocalClient>),
     /// To [`Request::Transglobal`].
     Transglobal(Vec<GlobalClient>),
+    /// To [`Request::McastFlags`].
+    McastFlags(Vec<McastFlags>),
     /// To [`Request::Interfaces`].
     Interfaces(Vec<HardInterface>),
     /// To [`Request::Statistics`].

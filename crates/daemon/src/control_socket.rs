@@ -54,6 +54,7 @@ pub(crate) enum Table {
     Neighbors,
     Translocal,
     Transglobal,
+    McastFlags,
     Interfaces,
 }
 

@@ -15,6 +15,7 @@ mod check;
 mod link;
 mod message;
 mod monitor;
+mod multicast;
 mod neighbour;
 mod setter;
 mod socket;
@@ -24,6 +25,7 @@ pub use bridge::port_vlans;
 pub use check::{BadInterface, MTU_MIN, check_hard_interface};
 pub use link::{Link, Links, MESH_ALIAS};
 pub use monitor::{LinkEvent, Monitor};
+pub use multicast::MulticastMonitor;
 pub use neighbour::neighbour;
 pub use setter::{SetError, Setter};
 

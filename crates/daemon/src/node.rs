@@ -5,18 +5,20 @@
 mod carry_out;
 mod links;
 mod mesh_interface;
+mod multicast;
 mod probes;
 mod rest;
 mod tables;
 
 pub(crate) use links::Ports;
 pub(crate) use mesh_interface::{MeshInterface, derived_mac, locally_administered};
+pub(crate) use multicast::PERIOD as MULTICAST_PERIOD;
 pub(crate) use probes::Probes;
 pub(crate) use rest::Rest;
 
 use crate::clock::{Clock, poll_timeout_ms};
 use crate::control_socket::{Asked, Question};
-use crate::netlink::Monitor;
+use crate::netlink::{Monitor, MulticastMonitor};
 use crate::settings::Config;
 use crate::wake::Wake;
 use crate::worker::{Command, Punted};
@@ -86,6 +88,11 @@ pub(crate) struct Node {
     pub(crate) wake: Wake,
     pub(crate) signals: SignalFd,
     pub(crate) monitor: Monitor,
+    pub(crate) multicast: MulticastMonitor,
+    /// When to look at the host's multicast memberships next.
+    pub(crate) multicast_at: Instant,
+    /// Whether the mesh interface was a port of a bridge when last looked at.
+    pub(crate) bridged: bool,
     pub(crate) tap_gone: Receiver<()>,
     pub(crate) control_rest: Rest,
     /// What a control packet is copied into while the engine looks at it.
@@ -114,6 +121,7 @@ impl Node {
             if self.engine.next_deadline() <= now {
                 self.feed(now, Input::Deadline);
             }
+            self.look_at_multicast();
             self.retry_attaching();
             if now >= self.next_drops {
                 self.next_drops = now + DROPS_EVERY;
@@ -197,7 +205,8 @@ impl Node {
     fn wait(&self, more: bool) -> (bool, bool) {
         let now = self.clock.now();
         let rest_ends = self.control_rest.ends(now);
-        let deadline = [Some(self.engine.next_deadline()), self.retry_at, rest_ends];
+        let deadline =
+            [Some(self.engine.next_deadline()), Some(self.multicast_at), self.retry_at, rest_ends];
         let deadline = deadline.into_iter().flatten().fold(Instant::NEVER, Instant::min);
         let timeout_ms = if more { 0 } else { poll_timeout_ms(now, deadline) };
         let mut fds: [PollFd<'_>; OTHERS + IFACES_MAX] =

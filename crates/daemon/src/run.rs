@@ -4,9 +4,12 @@
 use crate::clock::{self, Clock};
 use crate::control_socket::{Acceptor, QUESTIONS_MAX, Service};
 use crate::instance::Instance;
-use crate::netlink::{self, Links, MESH_ALIAS, Monitor, Setter, check_hard_interface};
+use crate::netlink::{
+    self, Links, MESH_ALIAS, Monitor, MulticastMonitor, Setter, check_hard_interface,
+};
 use crate::node::{
-    End, MeshInterface, Node, Ports, Probes, Rest, WorkerLine, derived_mac, locally_administered,
+    End, MULTICAST_PERIOD, MeshInterface, Node, Ports, Probes, Rest, WorkerLine, derived_mac,
+    locally_administered,
 };
 use crate::settings::{Config, InterfaceConfig};
 use crate::wake::Wake;
@@ -165,6 +168,9 @@ fn start(config: Config, signals: SignalFd, links: &Links) -> Result<Started, St
         signals,
         monitor,
         tap_gone,
+        multicast: MulticastMonitor::open().map_err(cannot("watch the multicast memberships"))?,
+        multicast_at: clock.now() + MULTICAST_PERIOD,
+        bridged: false,
         control_rest: Rest::default(),
         control_buffer: Vec::new(),
         next_drops: Instant::ZERO,

@@ -44,6 +44,12 @@ pub struct Written {
     pub aggregation: Option<bool>,
     /// Whether packets above a link's MTU are cut into fragments.
     pub fragmentation: Option<bool>,
+    /// Whether all multicast frames are flooded.
+    pub multicast_forceflood: Option<bool>,
+    /// Its opposite, by the name that it had before.
+    pub multicast_mode: Option<bool>,
+    /// Receivers of a multicast frame up to which each gets a unicast copy.
+    pub multicast_fanout: Option<i64>,
     /// Frames that each interface's receive ring holds.
     pub rx_frames: Option<i64>,
     /// Frames that each interface can send at once.
@@ -76,6 +82,9 @@ const KEYS: &[&str] = &[
     "hop_penalty",
     "aggregation",
     "fragmentation",
+    "multicast_forceflood",
+    "multicast_mode",
+    "multicast_fanout",
     "rx_frames",
     "tx_frames",
     "interface",
@@ -220,6 +229,18 @@ impl Written {
             hop_penalty: self.hop_penalty.or(file.hop_penalty),
             aggregation: self.aggregation.or(file.aggregation),
             fragmentation: self.fragmentation.or(file.fragmentation),
+            // Two names of one thing: what is written here under either name goes before the file.
+            multicast_mode: if self.multicast_forceflood.is_some() {
+                self.multicast_mode
+            } else {
+                self.multicast_mode.or(file.multicast_mode)
+            },
+            multicast_forceflood: if self.multicast_mode.is_some() {
+                self.multicast_forceflood
+            } else {
+                self.multicast_forceflood.or(file.multicast_forceflood)
+            },
+            multicast_fanout: self.multicast_fanout.or(file.multicast_fanout),
             rx_frames: self.rx_frames.or(file.rx_frames),
             tx_frames: self.tx_frames.or(file.tx_frames),
             interfaces,
@@ -247,6 +268,9 @@ impl Written {
             hop_penalty,
             aggregation,
             fragmentation,
+            multicast_forceflood,
+            multicast_mode,
+            multicast_fanout,
             rx_frames,
             tx_frames,
             interfaces,
@@ -279,6 +303,15 @@ impl Written {
                 hop_penalty: penalty(hop_penalty.unwrap_or(engine.hop_penalty.into()))?,
                 aggregation: aggregation.unwrap_or(engine.aggregation),
                 fragmentation: fragmentation.unwrap_or(engine.fragmentation),
+                multicast_forceflood: forceflood(*multicast_forceflood, *multicast_mode)?
+                    .unwrap_or(engine.multicast_forceflood),
+                multicast_fanout: in_range(
+                    "multicast_fanout",
+                    multicast_fanout.unwrap_or(engine.multicast_fanout.into()),
+                    0,
+                    u32::MAX.into(),
+                    "receivers",
+                )?,
                 limits: engine.limits,
             },
             rx_frames: in_range("rx_frames", rx_frames.unwrap_or(512), 16, 16_384, "frames")?,
@@ -286,6 +319,18 @@ impl Written {
             interfaces: hard,
             mesh,
         })
+    }
+}
+
+/// The two names of one setting, which must not contradict each other.
+fn forceflood(forceflood: Option<bool>, mode: Option<bool>) -> Result<Option<bool>, BadSetting> {
+    match (forceflood, mode) {
+        (Some(flood), Some(mode)) if flood == mode => Err(BadSetting::new(
+            "multicast_mode",
+            mode,
+            format!("multicast_forceflood = {flood} says the opposite: give one of them"),
+        )),
+        (flood, mode) => Ok(flood.or(mode.map(|mode| !mode))),
     }
 }
 

@@ -5,7 +5,7 @@
 //! simulator, fuzzers and benches call the same. What leaves goes into an [`Outlet`], which a batch can share.
 //!
 //! The rules are those of `docs/protocol/05-forwarding.md` (FWD-nn) and section 14 of the translation table (TT-111 to
-//! TT-120). Groups are flooded; bridge loop avoidance, the distributed ARP table and gateways have no settings
+//! TT-120). Group frames follow 09-multicast.md; bridge loop avoidance, the distributed ARP table and gateways have no settings
 //! here, so no rule of theirs applies.
 
 mod broadcast;
@@ -15,6 +15,7 @@ mod hash;
 mod host;
 mod judge;
 mod learn;
+mod multicast;
 mod reassembly;
 mod recent;
 mod settings;
@@ -22,6 +23,7 @@ mod ttvn;
 mod verdict;
 mod window;
 
+pub use multicast::FanOut;
 pub use settings::PipelineSettings;
 pub use verdict::{Delivery, Forward, Transit, Verdict};
 
@@ -29,7 +31,7 @@ use crate::Outlet;
 use broadcast::Repetitions;
 use hash::Keyed;
 use noctule_fib::{Counters, Fib, Guard, Iface};
-use noctule_wire::Instant;
+use noctule_wire::{Instant, Mac};
 use reassembly::Reassembly;
 use recent::RecentClients;
 use std::sync::Arc;
@@ -58,6 +60,10 @@ struct State {
     remote: RecentClients,
     /// Here a merged packet is put together.
     merged: Vec<u8>,
+    /// Destinations of the multicast packet at hand.
+    destinations: Vec<multicast::Destination>,
+    /// Those of them that one copy names.
+    tracked: Vec<Mac>,
     /// Here a host frame gets its header when it must be cut into fragments.
     cut: Vec<u8>,
 }
@@ -73,6 +79,8 @@ impl Pipeline {
             local: RecentClients::new(settings.recent_clients, hash),
             remote: RecentClients::new(settings.recent_clients, hash),
             merged: Vec::new(),
+            destinations: Vec::new(),
+            tracked: Vec::new(),
             cut: Vec::new(),
         };
         Self { fib, counters, state }

@@ -77,6 +77,26 @@ counters! {
     TtRoamAdvTx = "tt_roam_adv_tx",
     /// Roaming advertisements received for us.
     TtRoamAdvRx = "tt_roam_adv_rx",
+    /// Copies of multicast packets sent, our own and those of others (MCAST section 9).
+    McastTx = "mcast_tx",
+    /// Their bytes, outer Ethernet header included.
+    McastTxBytes = "mcast_tx_bytes",
+    /// Host frames sent as multicast packet.
+    McastTxLocal = "mcast_tx_local",
+    /// Their bytes.
+    McastTxLocalBytes = "mcast_tx_local_bytes",
+    /// Multicast packets received.
+    McastRx = "mcast_rx",
+    /// Their bytes, outer Ethernet header included.
+    McastRxBytes = "mcast_rx_bytes",
+    /// Multicast packets received that were for this node, too.
+    McastRxLocal = "mcast_rx_local",
+    /// Bytes of the frames inside.
+    McastRxLocalBytes = "mcast_rx_local_bytes",
+    /// Multicast packets received that were passed on.
+    McastFwd = "mcast_fwd",
+    /// Their bytes as received, outer Ethernet header included.
+    McastFwdBytes = "mcast_fwd_bytes",
 }
 
 /// One thread's counters. Adding is for that thread alone; reading is for everybody.

@@ -11,6 +11,7 @@
 mod clients;
 mod counters;
 mod map;
+mod multicast;
 mod node;
 mod originator;
 mod tables;
@@ -19,6 +20,7 @@ mod vlan;
 pub use clients::{Announcers, GlobalClient, LocalClient};
 pub use counters::{Counter, Counters};
 pub use map::{HashKey, MapKey};
+pub use multicast::Multicast;
 pub use node::{IFACES_MAX, Iface, IfaceEntry, Neighbours, Node};
 pub use originator::{NextHop, Originator, View};
 pub use tables::{BestAnnouncer, Fib, Guard, Writer};

@@ -1,7 +1,7 @@
 //! The tables together: what a reader pins, and what the one writer changes.
 
 use crate::map::{Exclusive, Map};
-use crate::{GlobalClient, HashKey, LocalClient, NextHop, Node, Originator, View};
+use crate::{GlobalClient, HashKey, LocalClient, Multicast, NextHop, Node, Originator, View};
 use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use crossbeam_epoch::{Atomic, Owned, unprotected};
 use noctule_wire::tvlv::translation_table::ClientFlags;
@@ -11,6 +11,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 struct Tables {
     node: Atomic<Node>,
+    multicast: Atomic<Multicast>,
     originators: Map<Mac, Arc<Originator>>,
     global: Map<Client, GlobalClient>,
     local: Map<Client, Arc<LocalClient>>,
@@ -60,6 +61,13 @@ impl Guard<'_> {
     pub fn node(&self) -> &Node {
         // SAFETY: never null, and what `set_node` replaces is freed only after this guard is gone.
         unsafe { self.tables.node.load(Ordering::Acquire, &self.epoch).deref() }
+    }
+
+    /// Who wants which multicast frames.
+    #[expect(unsafe_code, reason = "dereference of an epoch-protected pointer")]
+    pub fn multicast(&self) -> &Multicast {
+        // SAFETY: never null, and what `set_multicast` replaces is freed only after this guard is gone.
+        unsafe { self.tables.multicast.load(Ordering::Acquire, &self.epoch).deref() }
     }
 
     /// The version of our own client table.
@@ -128,6 +136,7 @@ impl Writer {
         let (local, local_exclusive) = Map::new(hash_key);
         let tables = Tables {
             node: Atomic::new(Node::default()),
+            multicast: Atomic::new(Multicast::default()),
             originators,
             global,
             local,
@@ -154,6 +163,15 @@ impl Writer {
     pub fn set_node(&mut self, node: Node) {
         let guard = crossbeam_epoch::pin();
         let old = self.tables.node.swap(Owned::new(node), Ordering::AcqRel, &guard);
+        // SAFETY: swapped out, so no reader that pins from here on can load it.
+        unsafe { guard.defer_destroy(old) };
+    }
+
+    /// Replaces what is known of multicast.
+    #[expect(unsafe_code, reason = "deferred destruction of the former snapshot")]
+    pub fn set_multicast(&mut self, multicast: Multicast) {
+        let guard = crossbeam_epoch::pin();
+        let old = self.tables.multicast.swap(Owned::new(multicast), Ordering::AcqRel, &guard);
         // SAFETY: swapped out, so no reader that pins from here on can load it.
         unsafe { guard.defer_destroy(old) };
     }
@@ -237,9 +255,12 @@ impl Writer {
 }
 
 impl Drop for Tables {
-    #[expect(unsafe_code, reason = "the last owner frees the snapshot at once")]
+    #[expect(unsafe_code, reason = "the last owner frees the snapshots at once")]
     fn drop(&mut self) {
-        // SAFETY: `&mut self`: no reader is left, and the snapshot is never null.
-        unsafe { drop(self.node.load(Ordering::Relaxed, unprotected()).into_owned()) };
+        // SAFETY: `&mut self`: no reader is left, and the snapshots are never null.
+        unsafe {
+            drop(self.node.load(Ordering::Relaxed, unprotected()).into_owned());
+            drop(self.multicast.load(Ordering::Relaxed, unprotected()).into_owned());
+        }
     }
 }

@@ -97,6 +97,8 @@ discards! {
     HostBusy = "host_busy",
     /// A host frame of a VLAN that is not configured on the mesh interface (FWD-30).
     UnknownVlan = "unknown_vlan",
+    /// A host frame to a group that nobody in the mesh listens to (MCAST-36).
+    NoListener = "no_listener",
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 pub mod arp;
 pub mod checksum;
 pub mod dhcp;
+pub mod multicast;
 
 use crate::Discard;
 use crate::ethernet::{Frame, VLAN_ETHERTYPE};

@@ -9,6 +9,7 @@ mod diamond;
 mod fragments;
 mod interface_down;
 mod loss;
+mod multicast;
 mod pair;
 mod restart;
 mod roam;
@@ -86,6 +87,17 @@ const SCENARIOS: &[Scenario] = &[
     Scenario { name: "start", kinds: "K-N", seconds: 40, play: start::play, about: start::ABOUT },
     Scenario { name: "first-broadcast", kinds: "K-N", seconds: 50, play: start::first_broadcast, about: start::ABOUT_BROADCAST },
     Scenario { name: "interface-down", kinds: "K-N", seconds: 70, play: interface_down::play, about: interface_down::ABOUT },
+    Scenario { name: "multicast", kinds: "K-K-K-K", seconds: 60, play: multicast::play, about: multicast::ABOUT },
+    Scenario { name: "multicast-chain", kinds: "K-K-K-K", seconds: 60, play: multicast::chain, about: multicast::ABOUT_CHAIN },
+    Scenario { name: "multicast", kinds: "K-N-K-N", seconds: 60, play: multicast::play, about: multicast::ABOUT },
+    Scenario { name: "multicast-chain", kinds: "K-N-K-N", seconds: 60, play: multicast::chain, about: multicast::ABOUT_CHAIN },
+    Scenario { name: "multicast", kinds: "N-K-N-K", seconds: 60, play: multicast::play, about: multicast::ABOUT },
+    Scenario { name: "multicast-chain", kinds: "N-K-N-K", seconds: 60, play: multicast::chain, about: multicast::ABOUT_CHAIN },
+    Scenario { name: "multicast", kinds: "N-N-N-N", seconds: 60, play: multicast::play, about: multicast::ABOUT },
+    Scenario { name: "multicast-chain", kinds: "N-N-N-N", seconds: 60, play: multicast::chain, about: multicast::ABOUT_CHAIN },
+    Scenario { name: "multicast-bridge", kinds: "K-K-K", seconds: 60, play: multicast::bridge, about: multicast::ABOUT_BRIDGE },
+    Scenario { name: "multicast-bridge", kinds: "K-N-K", seconds: 60, play: multicast::bridge, about: multicast::ABOUT_BRIDGE },
+    Scenario { name: "multicast-bridge", kinds: "N-K-N", seconds: 60, play: multicast::bridge, about: multicast::ABOUT_BRIDGE },
 ];
 
 /// All scenarios.

@@ -138,6 +138,11 @@ impl<'a> Scene<'a> {
         &mut self.nodes[usize::from(number) - 1]
     }
 
+    /// How many nodes there are.
+    pub(crate) fn count(&self) -> u8 {
+        self.nodes.len() as u8
+    }
+
     /// `n2 (K)`.
     pub(crate) fn title(&self, number: u8) -> String {
         let node = self.node(number);

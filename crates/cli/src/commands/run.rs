@@ -33,6 +33,15 @@ pub(crate) struct Args {
     /// Drop packets above a link's MTU
     #[arg(long, overrides_with = "fragmentation")]
     no_fragmentation: bool,
+    /// Send multicast frames only to those who listen [default]
+    #[arg(long, overrides_with = "multicast_forceflood")]
+    no_multicast_forceflood: bool,
+    /// Flood all multicast frames
+    #[arg(long, overrides_with = "no_multicast_forceflood")]
+    multicast_forceflood: bool,
+    /// Receivers of a multicast frame up to which each gets a unicast copy [default: 16]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    multicast_fanout: Option<i64>,
     /// Address of the mesh interface [default: made from the first hard interface's]
     #[arg(long, value_name = "MAC")]
     mesh_mac: Option<String>,
@@ -97,6 +106,9 @@ fn written(common: &Common, args: &Args) -> Written {
         hop_penalty: args.hop_penalty,
         aggregation: switch(args.aggregation, args.no_aggregation),
         fragmentation: switch(args.fragmentation, args.no_fragmentation),
+        multicast_forceflood: switch(args.multicast_forceflood, args.no_multicast_forceflood),
+        multicast_mode: None,
+        multicast_fanout: args.multicast_fanout,
         rx_frames: args.rx_frames,
         tx_frames: args.tx_frames,
         interfaces: args
@@ -133,13 +145,16 @@ mod tests {
             hop_penalty: Some(-1),
             aggregation: Some(false),
             fragmentation: Some(false),
+            multicast_forceflood: Some(true),
+            multicast_mode: None,
+            multicast_fanout: Some(4),
             rx_frames: Some(64),
             tx_frames: Some(32),
             interfaces: vec![interface("wlan0"), interface("eth1")],
         };
         assert_eq!(
             typed(
-                "--mesh bat7 --interface wlan0 --interface eth1 --mesh-mac 02:00:00:00:00:07 --mtu 1400 --socket /run/x.sock --log debug --wait --orig-interval 2000 --hop-penalty -1 --no-aggregation --no-fragmentation --rx-frames 64 --tx-frames 32"
+                "--mesh bat7 --interface wlan0 --interface eth1 --mesh-mac 02:00:00:00:00:07 --mtu 1400 --socket /run/x.sock --log debug --wait --orig-interval 2000 --hop-penalty -1 --no-aggregation --no-fragmentation --multicast-forceflood --multicast-fanout 4 --rx-frames 64 --tx-frames 32"
             ),
             expected
         );

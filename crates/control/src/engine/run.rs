@@ -2,14 +2,16 @@
 
 use crate::batman_iv::{BatmanIv, IvEvent};
 use crate::interfaces::Interfaces;
+use crate::multicast::Multicast;
 use crate::translation_table::{Disposition, TranslationTable};
 use crate::{
-    Context, Event, GlobalRow, Input, InterfaceRow, LocalRow, NeighbourRow, OriginatorRow, Output,
-    Overview, Rng, Routing, Settings, icmp, tvlv,
+    Context, Event, GlobalRow, Input, InterfaceRow, LocalRow, MulticastRow, NeighbourRow,
+    OriginatorRow, Output, Overview, OwnMulticast, Rng, Routing, Settings, icmp, tvlv,
 };
 use noctule_fib::{Counters, Iface, IfaceEntry, Node, View, VlanSet, Writer};
 use noctule_wire::ethernet::Frame;
 use noctule_wire::tvlv::Kind;
+use noctule_wire::tvlv::multicast::MulticastFlags;
 use noctule_wire::{Discard, Fragment, Instant, PacketType, UnicastTvlv, packet};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -25,6 +27,7 @@ pub struct Engine {
     interfaces: Interfaces,
     batman_iv: BatmanIv,
     table: TranslationTable,
+    multicast: Multicast,
     fib: Writer,
     counters: Arc<Counters>,
     outputs: VecDeque<Output>,
@@ -52,6 +55,7 @@ impl Engine {
             interfaces: Interfaces::default(),
             batman_iv: BatmanIv::new(),
             table: TranslationTable::new(),
+            multicast: Multicast::new(),
             fib,
             counters,
             outputs: VecDeque::new(),
@@ -61,6 +65,7 @@ impl Engine {
             published: Node::default(),
         };
         engine.publish_node(now);
+        engine.publish_multicast(now);
         engine
     }
 
@@ -105,6 +110,11 @@ impl Engine {
                 let (mut ctx, parts) = self.split(now);
                 parts.table.learn_remote(&mut ctx, parts.batman_iv, client, originator);
             }
+            Input::Multicast(host) => {
+                let (mut ctx, parts) = self.split(now);
+                let groups = parts.multicast.set_host(parts.interfaces, host);
+                parts.table.set_listeners(&mut ctx, &groups);
+            }
             Input::Probe(probe) => {
                 let (mut ctx, parts) = self.split(now);
                 let exit = parts
@@ -120,6 +130,7 @@ impl Engine {
         self.drain_parts(now);
         self.update_packet_limit(now);
         self.publish_node(now);
+        self.publish_multicast(now);
     }
 
     /// The next thing to do, oldest first. Call until `None` after every [`Self::handle`].
@@ -172,6 +183,16 @@ impl Engine {
     /// The clients of others.
     pub fn global_rows(&self) -> Vec<GlobalRow> {
         self.table.global_rows(&self.batman_iv)
+    }
+
+    /// What this node wants of multicast; `None` until the host has been looked at.
+    pub fn own_multicast(&self) -> Option<OwnMulticast> {
+        self.multicast.own()
+    }
+
+    /// What the others want of multicast.
+    pub fn multicast_rows(&self) -> Vec<MulticastRow> {
+        self.multicast.rows()
     }
 
     /// The hard interfaces, in attachment order.
@@ -296,8 +317,9 @@ impl Engine {
     fn on_deadline(&mut self, now: Instant) {
         let (mut ctx, parts) = self.split(now);
         let table = &mut *parts.table;
+        let multicast = parts.multicast.own_value();
         parts.batman_iv.on_deadline(&mut ctx, parts.interfaces, &mut |ctx, room| {
-            own_containers(ctx, table, room)
+            own_containers(ctx, table, multicast, room)
         });
         if table.next_deadline() <= now {
             table.on_deadline(&mut ctx, parts.batman_iv);
@@ -324,9 +346,13 @@ impl Engine {
                         may_request,
                         &area,
                     );
+                    parts.multicast.on_ogm(parts.batman_iv, originator, &area);
                 }
                 IvEvent::RouteLost(originator) => parts.table.route_lost(&mut ctx, originator),
-                IvEvent::Gone(originator) => parts.table.originator_gone(&mut ctx, originator),
+                IvEvent::Gone(originator) => {
+                    parts.table.originator_gone(&mut ctx, originator);
+                    parts.multicast.originator_gone(originator);
+                }
                 // The node is published after every input anyway.
                 IvEvent::NeighboursChanged => {}
             }
@@ -377,6 +403,11 @@ impl Engine {
         }
     }
 
+    fn publish_multicast(&mut self, now: Instant) {
+        let (mut ctx, parts) = self.split(now);
+        parts.multicast.publish(&mut ctx, parts.interfaces);
+    }
+
     fn split(&mut self, now: Instant) -> (Context<'_>, Parts<'_>) {
         let ctx = Context {
             now,
@@ -391,6 +422,7 @@ impl Engine {
             interfaces: &self.interfaces,
             batman_iv: &mut self.batman_iv,
             table: &mut self.table,
+            multicast: &mut self.multicast,
         };
         (ctx, parts)
     }
@@ -405,27 +437,32 @@ struct Parts<'a> {
     interfaces: &'a Interfaces,
     batman_iv: &'a mut BatmanIv,
     table: &'a mut TranslationTable,
+    multicast: &'a mut Multicast,
 }
 
-/// The TVLV area of the own OGM that is about to leave (IV-17): the translation table's container, or nothing as long as
-/// there is no table to announce. `None` if it cannot be built; then no OGM is sent in this round (TVLV-08).
+/// The TVLV area of the own OGM that is about to leave (IV-17): the containers of the translation table, as long as there
+/// is a table to announce, and of multicast. `None` if it cannot be built; then no OGM is sent in this round (TVLV-08).
 fn own_containers(
     ctx: &mut Context<'_>,
     table: &mut TranslationTable,
+    multicast: Option<[u8; MulticastFlags::LEN]>,
     room: usize,
 ) -> Option<Vec<u8>> {
     const HEADER: usize = noctule_wire::tvlv::CONTAINER_HEADER_LEN;
-    let Some(value) = table.ogm_value(ctx, room.saturating_sub(HEADER)) else {
-        return Some(Vec::new());
-    };
-    let mut area = Vec::with_capacity(HEADER + value.len());
-    match noctule_wire::tvlv::append(&mut area, Kind::TRANSLATION_TABLE, &value) {
-        Ok(()) => Some(area),
-        Err(discard) => {
+    let taken = multicast.map_or(0, |value| HEADER + value.len());
+    let table = table.ogm_value(ctx, room.saturating_sub(HEADER + taken));
+    let containers = [
+        table.as_deref().map(|value| (Kind::TRANSLATION_TABLE, value)),
+        multicast.as_ref().map(|value| (Kind::MULTICAST, &value[..])),
+    ];
+    let mut area = Vec::new();
+    for (kind, value) in containers.into_iter().flatten() {
+        if let Err(discard) = noctule_wire::tvlv::append(&mut area, kind, value) {
             ctx.discard(discard);
-            None
+            return None;
         }
     }
+    Some(area)
 }
 
 #[cfg(test)]

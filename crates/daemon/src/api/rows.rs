@@ -3,6 +3,7 @@
 
 use super::Address;
 use noctule_wire::Vid;
+use noctule_wire::tvlv::multicast::MulticastFlags;
 use noctule_wire::tvlv::translation_table::ClientFlags;
 use serde::{Deserialize, Serialize};
 
@@ -34,14 +35,26 @@ pub struct Mesh {
     pub hard_address: Option<Address>,
     /// Version of our client table.
     pub tt_ttvn: u8,
+    /// What this node wants of multicast; this and the next one once the host has been looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mcast_flags: Option<McastFlagsRow>,
+    /// Why it wants that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mcast_flags_priv: Option<McastFlagsPrivRow>,
     /// Whether OGMs are collected before sending.
     pub aggregated_ogms_enabled: bool,
     /// Whether packets above a link's MTU are cut into fragments.
     pub fragmentation_enabled: bool,
     /// What each forwarded OGM loses, of 255.
     pub hop_penalty: u8,
+    /// Whether all multicast frames are flooded.
+    #[serde(default)]
+    pub multicast_forceflood_enabled: bool,
     /// Time between own OGMs, milliseconds.
     pub orig_interval: u64,
+    /// Receivers of a multicast frame up to which each gets a unicast copy.
+    #[serde(default)]
+    pub multicast_fanout: u32,
 }
 
 /// The node as a whole, as `noctule status` shows it.
@@ -199,6 +212,81 @@ impl From<ClientFlags> for ClientFlagsRow {
             pending: flags.contains(ClientFlags::PENDING),
             temp: flags.contains(ClientFlags::TEMP),
             raw: flags.0,
+        }
+    }
+}
+
+/// What one originator wants of multicast: `batctl mcast_flags_json`.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct McastFlags {
+    /// Who.
+    pub orig_address: Address,
+    /// What it announces; left out if it announces nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mcast_flags: Option<McastFlagsRow>,
+}
+
+/// The flags of the MCAST container, one by one and as a number.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct McastFlagsRow {
+    /// Bit 0: wants 224.0.0.0/24 and ff02::1.
+    pub all_unsnoopables: bool,
+    /// Bit 1: wants all IPv4 multicast.
+    pub want_all_ipv4: bool,
+    /// Bit 2: wants all IPv6 multicast.
+    pub want_all_ipv6: bool,
+    /// Bit 3: has no IPv4 multicast router.
+    pub want_no_rtr_ipv4: bool,
+    /// Bit 4: has no IPv6 multicast router.
+    pub want_no_rtr_ipv6: bool,
+    /// Bit 5: understands multicast packets.
+    pub have_mc_ptype_capa: bool,
+    /// All of them.
+    pub raw: u32,
+}
+
+/// What a node sees of its bridge.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct McastFlagsPrivRow {
+    /// Bit 0: there is a bridge above the mesh interface; the others count only then.
+    pub bridged: bool,
+    /// Bit 1: it has an IGMP querier.
+    pub querier_ipv4_exists: bool,
+    /// Bit 2: it has an MLD querier.
+    pub querier_ipv6_exists: bool,
+    /// Bit 3: the IGMP querier is not in the mesh.
+    pub querier_ipv4_shadowing: bool,
+    /// Bit 4: the MLD querier is not in the mesh.
+    pub querier_ipv6_shadowing: bool,
+    /// All of them.
+    pub raw: u32,
+}
+
+impl From<MulticastFlags> for McastFlagsRow {
+    fn from(flags: MulticastFlags) -> Self {
+        Self {
+            all_unsnoopables: flags.contains(MulticastFlags::WANT_UNSNOOPABLE),
+            want_all_ipv4: flags.contains(MulticastFlags::WANT_IPV4),
+            want_all_ipv6: flags.contains(MulticastFlags::WANT_IPV6),
+            want_no_rtr_ipv4: flags.contains(MulticastFlags::NO_ROUTER_IPV4),
+            want_no_rtr_ipv6: flags.contains(MulticastFlags::NO_ROUTER_IPV6),
+            have_mc_ptype_capa: flags.contains(MulticastFlags::HAVE_PACKETS),
+            raw: flags.0.into(),
+        }
+    }
+}
+
+impl From<Option<[noctule_control::Querier; 2]>> for McastFlagsPrivRow {
+    fn from(queriers: Option<[noctule_control::Querier; 2]>) -> Self {
+        let Some([ipv4, ipv6]) = queriers else { return Self::default() };
+        let bits = [true, ipv4.exists, ipv6.exists, ipv4.shadowing, ipv6.shadowing];
+        Self {
+            bridged: true,
+            querier_ipv4_exists: ipv4.exists,
+            querier_ipv6_exists: ipv6.exists,
+            querier_ipv4_shadowing: ipv4.shadowing,
+            querier_ipv6_shadowing: ipv6.shadowing,
+            raw: (0..).zip(bits).map(|(bit, on)| u32::from(on) << bit).sum(),
         }
     }
 }

@@ -81,6 +81,7 @@ impl Connection {
             Request::Neighbors => Table::Neighbors,
             Request::Translocal => Table::Translocal,
             Request::Transglobal => Table::Transglobal,
+            Request::McastFlags => Table::McastFlags,
             Request::Interfaces => Table::Interfaces,
         };
         match self.ask(Question::Table(table)) {

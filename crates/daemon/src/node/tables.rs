@@ -23,6 +23,7 @@ impl Node {
             Table::Neighbors => Reply::Neighbors(self.neighbors()),
             Table::Translocal => Reply::Translocal(self.translocal()),
             Table::Transglobal => Reply::Transglobal(self.transglobal()),
+            Table::McastFlags => Reply::McastFlags(self.mcast_flags()),
             Table::Interfaces => Reply::Interfaces(self.interfaces()),
         };
         ReplyLine { mesh: Some(self.mesh_row()), ..ReplyLine::new(reply) }
@@ -31,6 +32,7 @@ impl Node {
     fn mesh_row(&self) -> api::Mesh {
         let overview = self.engine.overview();
         let settings = self.engine.settings();
+        let multicast = self.engine.own_multicast();
         // Only while it is active (MGMT section 1.3).
         let primary = overview
             .primary_iface
@@ -46,10 +48,14 @@ impl Node {
             hard_ifname: primary.map(|attached| attached.link.name.clone()),
             hard_address: primary.and(overview.primary).map(Into::into),
             tt_ttvn: overview.ttvn.0,
+            mcast_flags: multicast.map(|own| own.flags.into()),
+            mcast_flags_priv: multicast.map(|own| own.queriers.into()),
             aggregated_ogms_enabled: settings.aggregation,
             fragmentation_enabled: settings.fragmentation,
             hop_penalty: settings.hop_penalty,
+            multicast_forceflood_enabled: settings.multicast_forceflood,
             orig_interval: u64::try_from(settings.orig_interval.as_millis()).unwrap_or(u64::MAX),
+            multicast_fanout: settings.multicast_fanout,
         }
     }
 
@@ -142,6 +148,14 @@ impl Node {
             best: row.best,
         };
         self.engine.global_rows().into_iter().map(row).collect()
+    }
+
+    fn mcast_flags(&self) -> Vec<api::McastFlags> {
+        let row = |row: noctule_control::MulticastRow| api::McastFlags {
+            orig_address: row.originator.into(),
+            mcast_flags: row.flags.map(Into::into),
+        };
+        self.engine.multicast_rows().into_iter().map(row).collect()
     }
 
     /// The name of a hard interface: its own, or the configured one while it does not exist.

@@ -61,6 +61,8 @@ orig_interval = 2000
 hop_penalty = 15
 aggregation = false
 fragmentation = false
+multicast_mode = false
+multicast_fanout = 4
 rx_frames = 64
 tx_frames = 32
 
@@ -84,6 +86,8 @@ name = "eth1"
             hop_penalty: 15,
             aggregation: false,
             fragmentation: false,
+            multicast_forceflood: true,
+            multicast_fanout: 4,
             limits: control::Limits::default(),
         },
         rx_frames: 64,

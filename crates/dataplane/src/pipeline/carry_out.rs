@@ -27,7 +27,7 @@ pub(super) enum Subject<'f> {
 pub(super) struct Arrival<'f> {
     iface: Iface,
     /// Outer Ethernet header first.
-    frame: &'f mut [u8],
+    pub(super) frame: &'f mut [u8],
     /// Of the fragments that it was merged from: it stands, whatever the inner frame says (FWD-43, FWD-44).
     priority: Option<u8>,
 }
@@ -58,6 +58,10 @@ impl Session<'_> {
             (Verdict::Enter { originator, ttvn }, Subject::Host(frame)) => {
                 self.enter(originator, ttvn, frame, out)
             }
+            (Verdict::Fan { group, form }, Subject::Host(frame)) => {
+                self.fan_out(group, form, frame, out)
+            }
+            (Verdict::Spread, Subject::Mesh(arrival)) => self.spread(arrival, out),
             (Verdict::Flood, Subject::Host(frame)) => self.originate(frame, out),
             (Verdict::Forward(forward), Subject::Mesh(arrival)) => {
                 self.forward(forward, arrival, out)
@@ -80,11 +84,12 @@ impl Session<'_> {
                 Verdict::Forward(_)
                 | Verdict::Deliver(_)
                 | Verdict::Rebroadcast { .. }
+                | Verdict::Spread
                 | Verdict::Buffer
                 | Verdict::Punt { .. },
                 Subject::Host(_),
             )
-            | (Verdict::Enter { .. } | Verdict::Flood, Subject::Mesh(_)) => {
+            | (Verdict::Enter { .. } | Verdict::Fan { .. } | Verdict::Flood, Subject::Mesh(_)) => {
                 debug_assert!(false, "a verdict over the other side's frame");
                 Err(Discard::Type)
             }
@@ -92,7 +97,7 @@ impl Session<'_> {
     }
 
     /// Sends a host frame to one originator (FWD-48, FWD-49).
-    fn enter(
+    pub(super) fn enter(
         &mut self,
         originator: Mac,
         ttvn: Ttvn,
@@ -208,7 +213,7 @@ impl Session<'_> {
     }
 
     /// Hands the inner frame to the host (FWD-120 to FWD-123, FWD-126).
-    fn deliver(
+    pub(super) fn deliver(
         &mut self,
         delivery: Delivery,
         frame: &[u8],

@@ -40,13 +40,13 @@ impl Session<'_> {
     }
 
     /// What becomes of a host frame whose source has been learned (FWD-32 to FWD-39).
-    pub fn judge_host(&self, frame: &[u8]) -> Verdict {
-        let Ok(frame) = Frame::parse(frame) else { return Verdict::Drop(Discard::Truncated) };
+    pub fn judge_host(&self, bytes: &[u8]) -> Verdict {
+        let Ok(frame) = Frame::parse(bytes) else { return Verdict::Drop(Discard::Truncated) };
         if NEVER_FORWARDED.contains(&frame.destination) {
             return Verdict::Drop(Discard::Reserved);
         }
         if frame.destination.is_group() {
-            return Verdict::Flood;
+            return self.judge_group(frame.destination, bytes);
         }
         let client = frame.destination_client();
         match self.locate(client) {

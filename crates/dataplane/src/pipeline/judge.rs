@@ -65,12 +65,11 @@ impl Session<'_> {
                 }
                 self.judge_transit(ttl, destination, None, Transit::Icmp)
             }
+            PacketType::Multicast => Self::judge_multicast(packet),
             PacketType::Fragment => self.judge_fragment(iface, packet),
-            PacketType::Coded
-            | PacketType::Elp
-            | PacketType::Ogm2
-            | PacketType::Multicast
-            | PacketType::Unassigned(_) => Err(Discard::Type),
+            PacketType::Coded | PacketType::Elp | PacketType::Ogm2 | PacketType::Unassigned(_) => {
+                Err(Discard::Type)
+            }
         }
     }
 

@@ -1,5 +1,7 @@
 //! The one type that says what becomes of a frame. `judge` decides it and changes nothing; `carry_out` does it.
 
+use super::FanOut;
+use noctule_wire::payload::multicast::Group;
 use noctule_wire::{Discard, Mac, SeqNo, Ttvn};
 
 /// What becomes of a frame.
@@ -30,6 +32,15 @@ pub enum Verdict {
         /// The table version to write into the header (TT-112).
         ttvn: Ttvn,
     },
+    /// A host frame to a group goes to those who want it (MCAST-36).
+    Fan {
+        /// What decides who that is.
+        group: Group,
+        /// How it gets to them.
+        form: FanOut,
+    },
+    /// A multicast packet goes on to its destinations, of which this node may be one (MCAST-54).
+    Spread,
     /// A host frame is flooded through the mesh (FWD-38).
     Flood,
     /// Not used, for this reason.

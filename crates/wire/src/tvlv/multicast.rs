@@ -49,6 +49,12 @@ impl MulticastFlags {
         self.0 & flags.0 == flags.0
     }
 
+    /// Without the bits of `flags`.
+    #[must_use]
+    pub const fn without(self, flags: Self) -> Self {
+        Self(self.0 & !flags.0)
+    }
+
     /// The bits that are set in either.
     #[must_use]
     pub const fn or(self, flags: Self) -> Self {

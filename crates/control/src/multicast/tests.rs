@@ -1,0 +1,1 @@
+//! The rules of 09-multicast.md that the engine keeps.

@@ -39,6 +39,7 @@ fn every_request_has_its_row() {
         "neighbors",
         "translocal",
         "transglobal",
+        "mcast_flags",
         "interfaces",
         "statistics",
         "probe",
@@ -52,5 +53,5 @@ fn every_request_has_its_row() {
     }
     let unknown = noctule_daemon::api::RequestLine::parse(br#"{"noctule":1,"request":"?"}"#);
     let named = unknown.unwrap_err().matches('`').count() / 2 - 1;
-    assert_eq!(named, 8, "the list of requests above is complete");
+    assert_eq!(named, 9, "the list of requests above is complete");
 }

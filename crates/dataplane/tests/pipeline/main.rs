@@ -7,6 +7,7 @@ mod from_host;
 mod hostile;
 mod icmp;
 mod learning;
+mod multicast;
 mod priority;
 mod support;
 mod to_host;

@@ -124,13 +124,6 @@ fn fwd_76_every_hop_shows_a_unicast_tvlv_to_its_engine() {
     }
 }
 
-#[test]
-fn multicast_packets_are_not_handled_yet() {
-    let packet = [&[0x05, 15, 50, 0, 0, 0], hello(Mac::BROADCAST, ANNAS).as_slice()].concat();
-    let outcome = Ben::default().receive(ms(0), 0, &on_air(BEN_0, ANNA, &packet));
-    assert_eq!(outcome.fate(), (vec![Discard::Type], 0));
-}
-
 /// The verdict alone: whoever asks for it changes nothing, and two sessions agree.
 #[test]
 fn a_verdict_changes_nothing() {

@@ -6,10 +6,11 @@ use std::ffi::OsString;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, UdpSocket};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use nix::sys::socket::{LinkAddr, recvfrom, setsockopt, sockopt};
+use nix::sys::time::{TimeVal, TimeValLike};
 
 use super::super::capture::listen;
 use super::super::scene::{Scene, secs};
@@ -262,10 +263,15 @@ impl Ear {
     }
 
     /// Reads until nothing comes any more.
-    fn hear(self) -> Heard {
+    fn hear(self) -> Result<Heard> {
         let mut heard = Heard::default();
+        // What came is in the socket's buffer already; the mesh itself never falls silent.
+        let end = Instant::now() + secs(5);
+        setsockopt(&self.fd, sockopt::ReceiveTimeout, &TimeVal::microseconds(1000))?;
         let mut buffer = vec![0; 4096];
-        while let Ok((len, Some(from))) = recvfrom::<LinkAddr>(self.fd.as_raw_fd(), &mut buffer) {
+        while Instant::now() < end
+            && let Ok((len, Some(from))) = recvfrom::<LinkAddr>(self.fd.as_raw_fd(), &mut buffer)
+        {
             let frame = &buffer[..len.min(buffer.len())];
             let Some(at) = frame.windows(MARK.len()).position(|bytes| bytes == MARK) else {
                 continue;
@@ -283,7 +289,7 @@ impl Ear {
                 _ => {}
             }
         }
-        heard
+        Ok(heard)
     }
 }
 
@@ -331,7 +337,7 @@ fn expect_at(
     let mut on_the_air = 0;
     let mut wrong = Vec::new();
     for (at, ear) in ears {
-        let heard = ear.hear();
+        let heard = ear.hear()?;
         on_the_air += heard.sent;
         if at == from {
             continue;

@@ -310,22 +310,31 @@ impl Mesh {
     /// The host behind `from` sends one frame of `len` bytes behind the Ethernet header to the host behind `to`; returns
     /// its number.
     pub fn send(&mut self, from: NodeId, to: NodeId, len: usize) -> u64 {
-        self.send_frame(from, to.mesh_mac(), len)
+        self.probes += 1;
+        let frame = probe::frame(to.mesh_mac(), from.mesh_mac(), self.probes, len);
+        self.send_frame(from, &frame)
     }
 
     /// The host behind `from` sends a broadcast; returns its number.
     pub fn broadcast(&mut self, from: NodeId) -> u64 {
-        self.send_frame(from, Mac::BROADCAST, 64)
+        self.probes += 1;
+        let frame = probe::frame(Mac::BROADCAST, from.mesh_mac(), self.probes, 64);
+        self.send_frame(from, &frame)
     }
 
-    fn send_frame(&mut self, from: NodeId, destination: Mac, len: usize) -> u64 {
+    /// The host behind `from` sends a frame to an IPv4 group; returns its number.
+    pub fn multicast(&mut self, from: NodeId, group: [u8; 4]) -> u64 {
         self.probes += 1;
-        let number = self.probes;
-        let frame = probe::frame(destination, from.mesh_mac(), number, len);
+        let frame = probe::group_frame(group, from.mesh_mac(), self.probes);
+        self.send_frame(from, &frame)
+    }
+
+    /// Sends the probe that was numbered last.
+    fn send_frame(&mut self, from: NodeId, frame: &[u8]) -> u64 {
         let now = self.now;
-        let turn = self.nodes[usize::from(from.0)].send(now, &frame);
+        let turn = self.nodes[usize::from(from.0)].send(now, frame);
         self.carry_out(from, turn);
-        number
+        self.probes
     }
 
     /// An input for one node's engine.

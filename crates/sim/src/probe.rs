@@ -1,6 +1,7 @@
 //! Frames with a number, by which the simulator watches the invariants: no unicast loop, no duplicate delivery.
 
 use crate::NodeId;
+use noctule_wire::payload::IPV4_ETHERTYPE;
 use noctule_wire::{ETHERNET_HEADER_LEN, Mac};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,10 +47,28 @@ pub(crate) fn frame(destination: Mac, source: Mac, number: u64, len: usize) -> V
     frame
 }
 
+/// A frame from `source` to an IPv4 group that carries `number`.
+pub(crate) fn group_frame(group: [u8; 4], source: Mac, number: u64) -> Vec<u8> {
+    let [a, b, c, d] = group;
+    let mut frame = vec![0x01, 0x00, 0x5e, b & 0x7f, c, d];
+    frame.extend(source.0);
+    frame.extend(IPV4_ETHERTYPE.to_be_bytes());
+    // No more of a header than tells group and protocol.
+    frame.extend([0x45, 0, 0, 46, 0, 0, 0, 0, 1, 253, 0, 0, 10, 0, 0, 1, a, b, c, d]);
+    frame.extend(MARK);
+    frame.extend(number.to_be_bytes());
+    frame.resize(60, 0);
+    frame
+}
+
 /// Destination and number of a probe frame.
 pub(crate) fn parse(frame: &[u8]) -> Option<(Mac, u64)> {
     let destination = Mac::from_prefix(frame)?;
-    let rest = frame.get(12..)?.strip_prefix(&ETHERTYPE.to_be_bytes())?.strip_prefix(&MARK)?;
+    let rest = match frame.get(12..)?.split_first_chunk()? {
+        (&[0x08, 0x00], rest) => rest.get(20..)?,
+        (ethertype, rest) => (*ethertype == ETHERTYPE.to_be_bytes()).then_some(rest)?,
+    };
+    let rest = rest.strip_prefix(&MARK)?;
     rest.first_chunk().map(|number| (destination, u64::from_be_bytes(*number)))
 }
 

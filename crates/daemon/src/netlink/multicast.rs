@@ -149,7 +149,8 @@ impl MulticastMonitor {
             request.raw(&header);
             let mut learned = Learned::default();
             let whole = self.ask(request, |kind, bytes| {
-                if kind == RTM_NEWMDB {
+                // The kernel names what it lists like the request, and only what it tells unasked the other way.
+                if [RTM_GETMDB, RTM_NEWMDB].contains(&kind) {
                     learned.take(bytes, bridge, mesh);
                 }
             })?;
@@ -308,7 +309,11 @@ impl BridgeState {
             .map(|value| u64::from_ne_bytes(*value).saturating_mul(CLOCK_TICK_MS));
         let querier = |[address, port, timer]: [u16; 3]| {
             let state = find(IFLA_BR_MCAST_QUERIER_STATE)?;
-            nested(state, address).next()?;
+            let address = nested(state, address).next()?;
+            // A bridge without an IPv6 address calls itself querier, but sends no MLD query.
+            if address.len() == 16 && address.iter().all(|byte| *byte == 0) {
+                return None;
+            }
             let other = nested(state, timer).next().is_some();
             let behind_mesh = nested(state, port).next().and_then(value_32) == Some(mesh);
             Some(other && !behind_mesh)
@@ -430,7 +435,9 @@ mod tests {
         let elsewhere = [address.clone(), attribute(2, &port(5)), timer.clone()];
         assert_eq!(state(&elsewhere), [Some(true), None]);
         assert_eq!(state(&[address, timer]), [Some(true), None], "no port is told");
-        let ipv6 = [attribute(5, &[0; 16]), attribute(6, &port(5)), attribute(7, &[0; 8])];
+        let silent = [attribute(5, &[0; 16])];
+        assert_eq!(state(&silent), [None, None], "no address, no queries");
+        let ipv6 = [attribute(5, &[0xfe; 16]), attribute(6, &port(5)), attribute(7, &[0; 8])];
         assert_eq!(state(&ipv6), [None, Some(true)]);
     }
 

@@ -188,6 +188,11 @@ fn next(
     buffer: &mut [u8],
     ending: &AtomicBool,
 ) -> Option<Option<(usize, usize, bool)>> {
+    // What the node sent before the end is in the socket's buffer. Its neighbours go on and may never be silent for
+    // long, so from then on nothing is waited for.
+    if ending.load(Ordering::Relaxed) {
+        let _ = setsockopt(listener, sockopt::ReceiveTimeout, &TimeVal::microseconds(1));
+    }
     match recvfrom::<LinkAddr>(listener.as_raw_fd(), buffer) {
         Ok((length, Some(from))) => {
             Some(Some((length.min(buffer.len()), from.ifindex(), from.pkttype() == OUTGOING)))

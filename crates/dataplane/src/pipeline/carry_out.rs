@@ -279,6 +279,6 @@ fn record_route_in(frame: &mut [u8]) -> Result<(), Discard> {
 }
 
 /// The priority of a client's frame (FWD-43), 0 if it shows none.
-fn priority_of(inner: &[u8]) -> u8 {
+pub(super) fn priority_of(inner: &[u8]) -> u8 {
     Frame::parse(inner).ok().and_then(|frame| frame.priority()).unwrap_or(0)
 }

@@ -1,6 +1,6 @@
 //! Frames to groups: who gets them, and in which form (09-multicast.md sections 6 to 8).
 
-use super::carry_out::Arrival;
+use super::carry_out::{Arrival, priority_of};
 use super::{Delivery, Session, Verdict};
 use crate::Outlet;
 use noctule_fib::{Counter, Guard, NextHop, View};
@@ -155,7 +155,7 @@ impl Session<'_> {
                 state.tracked.push(destination.mac);
             }
             write_header(&mut state.cut, &state.tracked);
-            let sent = transmit(guard, hop, &[&state.cut, frame], out);
+            let sent = transmit(guard, hop, priority_of(frame), &[&state.cut, frame], out);
             match sent {
                 Ok(len) => {
                     counters.add_packet(Counter::McastTx, Counter::McastTxBytes, len);
@@ -261,7 +261,8 @@ impl Session<'_> {
                     keep
                 })
             })?;
-            let sent = transmit(guard, hop, &[copy.get(..len).unwrap_or_default(), &[]], out);
+            let pieces = [copy.get(..len).unwrap_or_default(), &[]];
+            let sent = transmit(guard, hop, priority_of(packet.inner), &pieces, out);
             match sent {
                 Ok(len) => {
                     counters.add_packet(Counter::McastTx, Counter::McastTxBytes, len);
@@ -318,6 +319,7 @@ fn write_header(header: &mut Vec<u8>, destinations: &[Mac]) {
 fn transmit(
     guard: &Guard<'_>,
     hop: NextHop,
+    priority: u8,
     [head, tail]: &[&[u8]; 2],
     out: &mut impl Outlet,
 ) -> Result<usize, Discard> {
@@ -327,6 +329,6 @@ fn transmit(
         return Err(Discard::TooLong);
     }
     let outer = noctule_wire::ethernet::mesh_header(hop.mac, link.mac);
-    out.transmit(hop.iface, &[&outer, head, tail])?;
+    out.transmit(hop.iface, priority, &[&outer, head, tail])?;
     Ok(ETHERNET_HEADER_LEN + len)
 }

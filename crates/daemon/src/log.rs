@@ -114,12 +114,15 @@ mod tests {
 
     /// A receiver that takes nothing until it is let go.
     struct Stuck {
+        /// Told when the first line has been taken off the queue.
+        stuck: mpsc::Sender<()>,
         go: mpsc::Receiver<()>,
         written: Arc<Mutex<Vec<u8>>>,
     }
 
     impl Write for Stuck {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let _ = self.stuck.send(());
             let _ = self.go.recv();
             self.written.lock().unwrap().extend_from_slice(bytes);
             Ok(bytes.len())
@@ -146,11 +149,17 @@ mod tests {
     #[test]
     fn a_stuck_receiver_holds_nobody_up_and_learns_what_it_missed() {
         let (release, go) = mpsc::channel();
+        let (stuck, is_stuck) = mpsc::channel();
         let written = Arc::new(Mutex::new(Vec::new()));
-        let (log, mut queue) = with_writer(Stuck { go, written: Arc::clone(&written) }).unwrap();
+        let (log, mut queue) =
+            with_writer(Stuck { stuck, go, written: Arc::clone(&written) }).unwrap();
         for line in 0..LINES_MAX * 3 {
             // In one piece, as the subscriber writes: `writeln!` would queue each part as a line.
             queue.write_all(format!("line {line}\n").as_bytes()).unwrap();
+            if line == 0 {
+                // A line that got through later would take the number of those lost with it.
+                is_stuck.recv_timeout(Duration::from_secs(60)).unwrap();
+            }
         }
         assert!(queue.lost.load(Ordering::Relaxed) >= LINES_MAX as u64, "lost, not waited for");
         drop(release);

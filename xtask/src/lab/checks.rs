@@ -418,6 +418,11 @@ fn ends_with(end: HoldEnd) -> Result<()> {
     }
     let status = held.wait()?;
     ensure!(!status.success(), "the held run ended with {status}");
+    if let HoldEnd::Signal(signal @ (Signal::SIGINT | Signal::SIGTERM)) = end {
+        // Not that of a panic on the way out.
+        let expected = Some(128 + signal as i32);
+        ensure!(status.code() == expected, "after {signal} the held run ended with {status}");
+    }
     sleepers_vanish()
 }
 

@@ -23,7 +23,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, Signal, kill};
-use nix::unistd::{Pid, getegid, geteuid};
+use nix::unistd::{Pid, alarm, getegid, geteuid};
 
 use super::process;
 use super::rtnetlink::Route;
@@ -125,6 +125,7 @@ fn run_inside(environment: &[(&str, &OsStr)]) -> Result<ExitStatus> {
     // Blocked signals wait until `wait` below takes them; a child starts with none blocked.
     let mut signals = stop_signals();
     signals.add(Signal::SIGCHLD);
+    signals.add(Signal::SIGALRM);
     signals.thread_block()?;
     let mut child = Command::new(std::env::current_exe()?)
         .args(std::env::args_os().skip(1))
@@ -140,12 +141,14 @@ fn run_inside(environment: &[(&str, &OsStr)]) -> Result<ExitStatus> {
         if let Some(status) = child.try_wait()? {
             return Ok(status);
         }
-        if signal != Signal::SIGCHLD {
-            kill(inner, signal)?;
-            thread::spawn(move || {
-                thread::sleep(STOP_LIMIT);
-                let _ = kill(inner, Signal::SIGKILL);
-            });
+        match signal {
+            Signal::SIGCHLD => {}
+            Signal::SIGALRM => kill(inner, Signal::SIGKILL)?,
+            _ => {
+                kill(inner, signal)?;
+                // Not a thread that sleeps: whoever has left its PID namespace can start none.
+                alarm::set(u32::try_from(STOP_LIMIT.as_secs()).unwrap_or(u32::MAX).max(1));
+            }
         }
     }
 }

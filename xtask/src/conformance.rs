@@ -45,6 +45,8 @@ pub(crate) fn main(arguments: &[String]) -> Result<ExitCode> {
         println!("{PAGE}: {}", page::summary(&pages, &proofs, &left_out));
     } else if fs::read_to_string(&path).unwrap_or_default() != text {
         bail!("{PAGE} is stale: run `cargo xtask conformance` and commit the page");
+    } else {
+        println!("{PAGE} is up to date: {}", page::summary(&pages, &proofs, &left_out));
     }
     Ok(ExitCode::SUCCESS)
 }

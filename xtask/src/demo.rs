@@ -166,7 +166,7 @@ fn detour(start: Instant, nodes: &mut [Node]) -> Result<()> {
     say(
         start,
         &format!(
-            "pings are answered again after {:.1} s, by {}.",
+            "looking back at a ping every 100 ms: the first answer after the cut came {:.1} s after it, by {}.",
             took.as_secs_f64(),
             NAMES[other]
         ),

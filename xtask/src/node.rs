@@ -177,7 +177,7 @@ impl Node {
 
     /// One counter of `noctule statistics`.
     pub(crate) fn counter(&self, name: &str) -> Result<u64> {
-        let text = self.ask(&["statistics"])?;
+        let text = self.ask(&["statistics", "--all"])?;
         text.lines()
             .find_map(|line| line.trim().strip_prefix(name)?.strip_prefix(": ")?.parse().ok())
             .with_context(|| format!("no counter {name} in\n{text}"))

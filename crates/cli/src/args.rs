@@ -6,13 +6,13 @@ use crate::commands::{
 };
 use crate::failure::Failure;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// A layer-2 mesh router that needs no kernel module.
 #[derive(Debug, Parser)]
-#[command(name = "noctule", version, disable_help_subcommand = true)]
+#[command(name = "noctule", version)]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) common: Common,
@@ -29,7 +29,7 @@ pub(crate) struct Common {
     /// Path of the control socket [default: /run/noctule/<mesh>.sock]
     #[arg(long, global = true, value_name = "PATH")]
     pub(crate) socket: Option<PathBuf>,
-    /// Print JSON with the keys of batctl
+    /// Print JSON, with the keys of batctl where it has them (not with run)
     #[arg(long, global = true)]
     pub(crate) json: bool,
 }
@@ -82,32 +82,44 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Args, Fa
             Ok(()) => Failure::Said(0),
             Err(error) => Failure::from(error),
         },
-        _ if is_probing(&args) => Failure::trouble(sentence(&error)),
-        _ => Failure::Usage(sentence(&error)),
+        _ => {
+            let command = command(&args);
+            let sentence = sentence(&error, command);
+            // There exit status 2 means that nobody answered (ICMP-25, ICMP-28).
+            if matches!(command, Some("ping" | "p" | "traceroute" | "tr")) {
+                Failure::trouble(sentence)
+            } else {
+                Failure::Usage(sentence)
+            }
+        }
     })
 }
 
-/// Whether this is a command whose exit status 2 means that nobody answered: there bad use is 1 (ICMP-25, ICMP-28).
-fn is_probing(args: &[OsString]) -> bool {
+/// The command in what was typed, if there is one.
+fn command(args: &[OsString]) -> Option<&str> {
     let mut words = args.iter().skip(1).filter_map(|word| word.to_str());
     while let Some(word) = words.next() {
         match word {
             "--mesh" | "--socket" => drop(words.next()),
             _ if word.starts_with('-') => {}
-            _ => return matches!(word, "ping" | "p" | "traceroute" | "tr"),
+            _ => return Some(word),
         }
     }
-    false
+    None
 }
 
 /// One sentence out of what may be a page.
-fn sentence(error: &clap::Error) -> String {
-    const HELP: &str = "see noctule --help";
+fn sentence(error: &clap::Error, command: Option<&str>) -> String {
+    let known = command.filter(|word| Args::command().find_subcommand(word).is_some());
+    let help = known.map_or_else(
+        || "see noctule --help".to_owned(),
+        |command| format!("see noctule {command} --help"),
+    );
     if matches!(
         error.kind(),
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand
     ) {
-        return format!("no command is given: {HELP}");
+        return format!("no command is given: {help}");
     }
     let text = error.to_string();
     // The first paragraph says what is wrong; it can have a list.
@@ -125,7 +137,7 @@ fn sentence(error: &clap::Error) -> String {
             });
     match suggestion {
         Some(word) => format!("{what}: did you mean '{word}'?"),
-        None => format!("{what}: {HELP}"),
+        None => format!("{what}: {help}"),
     }
 }
 

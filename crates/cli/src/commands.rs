@@ -35,6 +35,6 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> Status {
         Command::Ping(args) => ping::run(common, args, out),
         Command::Traceroute(args) => traceroute::run(common, args, out),
         Command::Status(args) => status::run(common, args, out),
-        Command::Version(args) => version::run(args, out),
+        Command::Version(args) => version::run(common, args, out),
     }
 }

@@ -3,7 +3,7 @@
 use crate::bat_hosts::BatHosts;
 use crate::failure::{Failure, Outcome};
 use noctule_daemon::api::{Address, Mesh};
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
 /// Options of every table.
@@ -47,7 +47,10 @@ pub(crate) fn repeat(
 ) -> Outcome<u8> {
     let Some(pause) = options.watch else { return print(out) };
     loop {
-        out.write_all(b"\x1b[2J\x1b[0;0f")?;
+        // A file or a pipe gets the tables one after the other.
+        if std::io::stdout().is_terminal() {
+            out.write_all(b"\x1b[2J\x1b[0;0f")?;
+        }
         print(out)?;
         out.flush()?;
         std::thread::sleep(pause);

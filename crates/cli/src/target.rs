@@ -38,7 +38,29 @@ pub(crate) fn resolve(
     if !mac.is_station() {
         return Err(Failure::trouble(format!("{destination}: not the address of one station")));
     }
-    if as_is { Ok(mac) } else { translate(client, mac) }
+    let originator = if as_is { mac } else { translate(client, mac)? };
+    if is_here(client, originator)? {
+        return Err(Failure::trouble(format!(
+            "{destination}: that is this node, or a client behind it: name one elsewhere in the mesh"
+        )));
+    }
+    Ok(originator)
+}
+
+/// Whether an address is one of this node's own, or of a client behind it.
+fn is_here(client: &mut Client, mac: Mac) -> Outcome<bool> {
+    let Reply::Status(status) = client.ask(Request::Status)?.reply else {
+        return Err(client.strange());
+    };
+    let own =
+        status.interfaces.iter().filter_map(|row| row.hard_address).chain(status.orig_address);
+    if own.into_iter().any(|address| address.0 == mac) {
+        return Ok(true);
+    }
+    let Reply::Translocal(rows) = client.ask(Request::Translocal)?.reply else {
+        return Err(client.strange());
+    };
+    Ok(rows.iter().any(|row| row.tt_address == Address(mac)))
 }
 
 /// The MAC address of an IP address or host name on this network, IPv4 first.
@@ -72,7 +94,8 @@ fn look_up(destination: &str) -> Outcome<Mac> {
         }
     }
     Err(Failure::trouble(format!(
-        "{destination}: no station on a network of this host answers for it: give its MAC address"
+        "{destination}: no station on a network of this host answers for it: give its MAC address, or ask where the \
+         mesh interface has an address of the same network"
     )))
 }
 

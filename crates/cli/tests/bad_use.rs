@@ -43,11 +43,12 @@ fn assert_refused(output: &Output, code: i32, sentence: &str) {
 #[test]
 fn wrong_words_get_one_sentence_and_2() {
     #[rustfmt::skip]
-    let rows: [(&[&str], &str); 5] = [
+    let rows: [(&[&str], &str); 6] = [
         (&[], "no command is given: see noctule --help"),
         (&["orignators"], "unrecognized subcommand 'orignators': did you mean 'originators'?"),
         (&["o", "--jason"], "unexpected argument '--jason' found: did you mean '--json'?"),
         (&["run"], "no hard interface is given: name at least one, like --interface wlan0"),
+        (&["run", "--json", "--interface", "eth0"], "run has nothing to print as JSON: ask the running node with \"noctule status --json\""),
         (&["run", "--interface", "eth0", "--orig-interval", "39"], "--orig-interval 39: must be 40 to 2147483647 milliseconds"),
     ];
     for (args, sentence) in rows {

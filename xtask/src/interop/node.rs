@@ -213,7 +213,7 @@ impl Node {
     pub(crate) fn statistics(&self) -> Result<Statistics> {
         let text = match self.kind {
             Kind::Kernel => self.batctl(&["statistics"])?.success()?,
-            Kind::Noctule => self.noctule(&["statistics"])?.success()?,
+            Kind::Noctule => self.noctule(&["statistics", "--all"])?.success()?,
         };
         Ok(statistics(&text))
     }

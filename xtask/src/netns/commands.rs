@@ -118,7 +118,7 @@ pub(super) fn mgmt_29_mgmt_45_the_tables_look_like_batctls() -> Result<()> {
         ensure!(text == "e1: active\ne2: active\n", "MGMT-28: {text}");
     }
     for word in ["statistics", "s"] {
-        let text = anna.ask(&[word])?;
+        let text = anna.ask(&[word, "-a"])?;
         let name = |line: &str| Some(line.strip_prefix('\t')?.split_once(": ")?.0.to_owned());
         let names: Option<Vec<String>> = text.lines().map(name).collect();
         let names = names.with_context(|| format!("not tab, name, colon, value:\n{text}"))?;
@@ -251,6 +251,16 @@ pub(super) fn icmp_25_icmp_28_ping_and_traceroute_tell_how_it_went() -> Result<(
         ensure!(lines[2].starts_with(&hop(2, &cara)), "ICMP-34: {text}");
     }
 
+    let lines: Vec<Value> =
+        json_lines(&nodes[0].ask(&["ping", "-c", "2", "-i", "0.1", "--json", &cara])?)?;
+    ensure!(lines.len() == 3 && lines[1]["kind"] == "echo_reply", "{lines:?}");
+    ensure!(lines[2]["transmitted"] == 2 && lines[2]["received"] == 2, "{lines:?}");
+    let lines: Vec<Value> = json_lines(&nodes[0].ask(&["traceroute", "--json", &cara])?)?;
+    ensure!(lines.len() == 2, "{lines:?}");
+    ensure!(lines[0]["orig_address"] == *ben && lines[0]["reached"] == false, "{lines:?}");
+    ensure!(lines[1]["orig_address"] == *cara && lines[1]["reached"] == true, "{lines:?}");
+    one_sentence(&nodes[0].output(&["ping", &nodes[0].originator()])?, 1, "that is this node")?;
+
     let nobody = "02:00:00:00:00:77";
     let lost = nodes[0].output(&["ping", "-c", "1", nobody])?;
     ensure!(lost.status.code() == Some(2), "ICMP-25: {:?} without an answer", lost.status);
@@ -326,4 +336,9 @@ pub(super) fn without_a_node_or_an_interface_there_is_a_sentence() -> Result<()>
     ensure!(killed_socket.exists(), "SIGKILL leaves the socket");
     one_sentence(&anna.output(&["status"])?, 1, "no node is running at")?;
     Ok(())
+}
+
+/// Each line is a value.
+fn json_lines(text: &str) -> Result<Vec<Value>> {
+    text.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
 }

@@ -86,7 +86,7 @@ fn traffic(node: &Node, links: &[&str]) -> Result<(u64, u64)> {
 
 /// All `drop_` counters together, and how many of them are not zero.
 fn drops(node: &Node) -> Result<(u64, usize)> {
-    let text = node.ask(&["statistics"])?;
+    let text = node.ask(&["statistics", "--all"])?;
     let counts = text.lines().filter_map(|line| {
         line.trim().strip_prefix("drop_")?.split_once(": ")?.1.parse::<u64>().ok()
     });

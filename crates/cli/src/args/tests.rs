@@ -6,7 +6,6 @@ fn typed(line: &str) -> Result<Args, Failure> {
 
 #[test]
 fn the_arguments_are_consistent() {
-    use clap::CommandFactory;
     Args::command().debug_assert();
 }
 
@@ -48,12 +47,12 @@ fn mgmt_17_icmp_25_bad_use_gets_one_sentence() {
         ("--mesh bat1", 2, "no command is given: see noctule --help"),
         ("originatorz", 2, "unrecognized subcommand 'originatorz': did you mean 'originators'?"),
         ("o --jsn", 2, "unexpected argument '--jsn' found: did you mean '--json'?"),
-        ("o -t soon", 2, "invalid value 'soon' for '-t <SECONDS>': must be a number of seconds above 0: see noctule --help"),
-        ("tg -u -m", 2, "the argument '-u' cannot be used with '-m': see noctule --help"),
-        ("run --hop-penalty", 2, "a value is required for '--hop-penalty <N>' but none was supplied: see noctule --help"),
-        ("ping", 1, "the following required arguments were not provided: <DESTINATION>: see noctule --help"),
-        ("--mesh bat1 p -c 0 02:00:00:00:00:01", 1, "invalid value '0' for '-c <COUNT>': 0 is not in 1..=2147483647: see noctule --help"),
-        ("--json tr", 1, "the following required arguments were not provided: <DESTINATION>: see noctule --help"),
+        ("o -t soon", 2, "invalid value 'soon' for '-t <SECONDS>': must be a number of seconds above 0: see noctule o --help"),
+        ("tg -u -m", 2, "the argument '-u' cannot be used with '-m': see noctule tg --help"),
+        ("run --hop-penalty", 2, "a value is required for '--hop-penalty <N>' but none was supplied: see noctule run --help"),
+        ("ping", 1, "the following required arguments were not provided: <DESTINATION>: see noctule ping --help"),
+        ("--mesh bat1 p -c 0 02:00:00:00:00:01", 1, "invalid value '0' for '-c <COUNT>': 0 is not in 1..=2147483647: see noctule p --help"),
+        ("--json tr", 1, "the following required arguments were not provided: <DESTINATION>: see noctule tr --help"),
     ];
     for (line, code, expected) in rows {
         let failure = typed(line).map(drop).unwrap_err();

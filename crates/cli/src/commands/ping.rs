@@ -7,10 +7,11 @@ use crate::bat_hosts::BatHosts;
 use crate::client::Client;
 use crate::failure::Outcome;
 use crate::interrupt::Interrupt;
-use crate::{Status, table, target};
-use noctule_daemon::api::{Probe, Request};
+use crate::{Status, json, table, target};
+use noctule_daemon::api::{Probe, ProbeAnswer, Request};
 use noctule_wire::{Icmp, Mac, TTL_FULL};
 use report::Report;
+use serde::Serialize;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
@@ -47,7 +48,9 @@ pub(crate) fn run(common: &Common, args: &Args, out: &mut dyn Write) -> Status {
     let interrupt = Interrupt::watch()?;
     let len = if args.record_route { Icmp::RECORD_LEN } else { Icmp::HEADER_LEN };
     let mut report = Report::new(&args.destination, destination, hosts);
-    report.start(out, len)?;
+    if !common.json {
+        report.start(out, len)?;
+    }
     out.flush()?;
     let mut left = args.count;
     let mut seqno = 0_u16;
@@ -55,8 +58,16 @@ pub(crate) fn run(common: &Common, args: &Args, out: &mut dyn Write) -> Status {
         left = left.map(|left| left - 1);
         seqno = seqno.wrapping_add(1);
         let sent = Instant::now();
-        if !exchange(&mut client, &interrupt, args, destination, seqno, &mut report, out)? {
+        let Some(answer) = exchange(&mut client, &interrupt, args, destination, seqno)? else {
+            report.sent();
             break;
+        };
+        report.sent();
+        if common.json {
+            report.count(answer.as_ref());
+            json::print(out, &Json::of(seqno, answer.as_ref()))?;
+        } else {
+            report.take(out, answer.as_ref())?;
         }
         out.flush()?;
         let timeout = Duration::from_secs(args.timeout.into());
@@ -65,20 +76,43 @@ pub(crate) fn run(common: &Common, args: &Args, out: &mut dyn Write) -> Status {
             break;
         }
     }
-    report.end(out)?;
+    if common.json {
+        json::print(out, &report.sum())?;
+    } else {
+        report.end(out)?;
+    }
     Ok(report.exit_status())
 }
 
-/// One request and its answer; false if somebody has had enough.
+/// One request as a line of JSON.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Json<'a> {
+    /// With the fields of the control socket.
+    Answer(&'a ProbeAnswer),
+    TimedOut {
+        kind: &'static str,
+        seqno: u16,
+    },
+}
+
+impl<'a> Json<'a> {
+    fn of(seqno: u16, answer: Option<&'a ProbeAnswer>) -> Self {
+        match answer {
+            Some(answer) => Self::Answer(answer),
+            None => Self::TimedOut { kind: "timed_out", seqno },
+        }
+    }
+}
+
+/// One request and its answer, `Some(None)` if none came in time; nothing if somebody has had enough.
 fn exchange(
     client: &mut Client,
     interrupt: &Interrupt,
     args: &Args,
     destination: Mac,
     seqno: u16,
-    report: &mut Report,
-    out: &mut dyn Write,
-) -> Outcome<bool> {
+) -> Outcome<Option<Option<ProbeAnswer>>> {
     let timeout = Duration::from_secs(args.timeout.into());
     client.expect_within(timeout)?;
     client.send(Request::Probe(Probe {
@@ -88,13 +122,8 @@ fn exchange(
         record_route: args.record_route,
         timeout_ms: args.timeout * 1000,
     }))?;
-    report.sent();
     if interrupt.came_before(&client) {
-        return Ok(false);
+        return Ok(None);
     }
-    match client.receive_answer()? {
-        Some(answer) => report.answer(out, &answer)?,
-        None => report.timeout(out)?,
-    }
-    Ok(true)
+    client.receive_answer().map(Some)
 }

@@ -70,6 +70,12 @@ pub(crate) struct Args {
 /// # Errors
 /// Exit status 2 if nothing was started, 1 if it had to end.
 pub(crate) fn run(common: &Common, args: &Args) -> Status {
+    if common.json {
+        return Err(Failure::Usage(
+            "run has nothing to print as JSON: ask the running node with \"noctule status --json\""
+                .into(),
+        ));
+    }
     let config = config(common, args)?;
     match noctule_daemon::run(config) {
         Ok(()) => Ok(0),

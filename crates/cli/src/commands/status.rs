@@ -61,8 +61,11 @@ fn print(out: &mut dyn Write, mesh: &Mesh, status: &api::Status) -> Outcome<u8> 
     }
     writeln!(
         out,
-        "mesh size    {} neighbours, {} originators, {} clients here, {} elsewhere",
-        status.neighbors, status.originators, status.local_clients, status.global_clients
+        "mesh size    {}, {}, {} here, {} elsewhere",
+        counted(status.neighbors, "neighbour"),
+        counted(status.originators, "originator"),
+        counted(status.local_clients, "client"),
+        status.global_clients
     )?;
     if let Some(bytes) = status.memory_bytes {
         writeln!(out, "memory       {:.1} MiB", bytes as f64 / f64::from(1 << 20))?;
@@ -86,6 +89,11 @@ fn interface(row: &HardInterface, originator: Option<api::Address>) -> String {
     text
 }
 
+/// So many of a thing.
+fn counted(number: usize, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+}
+
 /// A duration as people say it.
 fn duration(msecs: u64) -> String {
     let seconds = msecs / 1000;
@@ -104,6 +112,14 @@ fn duration(msecs: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_is_not_many() {
+        assert_eq!(
+            [0, 1, 2].map(|number| counted(number, "client")),
+            ["0 clients", "1 client", "2 clients"]
+        );
+    }
 
     #[test]
     fn durations_have_two_parts_at_most() {

@@ -4,9 +4,10 @@ use crate::args::Common;
 use crate::bat_hosts::BatHosts;
 use crate::client::Client;
 use crate::failure::{Failure, Outcome};
-use crate::{Status, target};
+use crate::{Status, json, target};
 use noctule_daemon::api::{Address, AnswerKind, Probe, ProbeAnswer, Request};
 use noctule_wire::{Icmp, Mac};
+use serde::Serialize;
 use std::io::{self, Write};
 
 /// What can be typed.
@@ -38,7 +39,8 @@ pub(crate) fn run(common: &Common, args: &Args, out: &mut dyn Write) -> Status {
     let hosts = BatHosts::load();
     let destination = target::resolve(&mut client, &hosts, &args.destination, args.no_translation)?;
     let names = if args.numeric { BatHosts::default() } else { hosts };
-    walk(&args.destination, destination, &names, out, |seqno, ttl| {
+    let names = (!common.json).then_some(&names);
+    walk(&args.destination, destination, names, out, |seqno, ttl| {
         client.send(Request::Probe(Probe {
             destination: destination.into(),
             seqno,
@@ -50,22 +52,25 @@ pub(crate) fn run(common: &Common, args: &Args, out: &mut dyn Write) -> Status {
     })
 }
 
+/// Prints a line for each hop, for people with `names` and as JSON without.
 fn walk(
     name: &str,
     destination: Mac,
-    names: &BatHosts,
+    names: Option<&BatHosts>,
     out: &mut dyn Write,
     mut probe: impl FnMut(u16, u8) -> Outcome<Option<ProbeAnswer>>,
 ) -> Outcome<u8> {
-    writeln!(
-        out,
-        "traceroute to {name} ({destination}), {HOPS_MAX} hops max, {} byte packets",
-        Icmp::HEADER_LEN
-    )?;
+    if names.is_some() {
+        writeln!(
+            out,
+            "traceroute to {name} ({destination}), {HOPS_MAX} hops max, {} byte packets",
+            Icmp::HEADER_LEN
+        )?;
+    }
     out.flush()?;
     let mut seqno = 0;
     for ttl in 1..=HOPS_MAX {
-        let mut hop = Hop::default();
+        let mut hop = Hop { ttl, ..Hop::default() };
         for time in &mut hop.times_us {
             seqno += 1;
             let Some(answer) = probe(seqno, ttl)? else { continue };
@@ -76,7 +81,10 @@ fn walk(
             hop.address.get_or_insert(answer.orig_address);
             hop.reached |= answer.kind == AnswerKind::EchoReply;
         }
-        hop.print(out, ttl, names)?;
+        match names {
+            Some(names) => hop.print(out, names)?,
+            None => drop(json::print(out, &hop)?),
+        }
         out.flush()?;
         if hop.reached {
             return Ok(0);
@@ -86,16 +94,21 @@ fn walk(
     Ok(2)
 }
 
-#[derive(Debug, Default)]
+/// What is known of a hop; the keys are those of `traceroute --json`.
+#[derive(Debug, Default, Serialize)]
 struct Hop {
+    ttl: u8,
     /// Who answered first (ICMP-27).
+    #[serde(rename = "orig_address")]
     address: Option<Address>,
+    /// Of each probe.
+    #[serde(rename = "rtt_us")]
     times_us: [Option<u64>; PROBES_PER_HOP],
     reached: bool,
 }
 
 impl Hop {
-    fn print(&self, out: &mut dyn Write, ttl: u8, names: &BatHosts) -> io::Result<()> {
+    fn print(&self, out: &mut dyn Write, names: &BatHosts) -> io::Result<()> {
         let address = match self.address {
             None => "*".into(),
             Some(Address(mac)) => match names.name(mac) {
@@ -103,7 +116,7 @@ impl Hop {
                 None => mac.to_string(),
             },
         };
-        write!(out, "{ttl:>2}: {address}")?;
+        write!(out, "{:>2}: {address}", self.ttl)?;
         for time_us in self.times_us {
             match time_us {
                 Some(us) => write!(out, "  {:.3} ms", us as f64 / 1000.0)?,
@@ -138,7 +151,7 @@ mod tests {
     fn icmp_26_icmp_27_icmp_34_two_hops_and_a_lost_probe() {
         let mut out = Vec::new();
         let mut sent = Vec::new();
-        let code = walk("cara", TARGET, &BatHosts::default(), &mut out, |seqno, ttl| {
+        let code = walk("cara", TARGET, Some(&BatHosts::default()), &mut out, |seqno, ttl| {
             sent.push((seqno, ttl));
             Ok(match seqno {
                 1 => Some(answer(AnswerKind::TtlExceeded, RELAY, 1204)),
@@ -158,18 +171,34 @@ mod tests {
         );
     }
 
+    /// One object a line, `null` for what did not come, no header.
+    #[test]
+    fn as_json_each_hop_is_a_line() {
+        let mut out = Vec::new();
+        let code = walk("cara", TARGET, None, &mut out, |seqno, _| {
+            Ok((seqno > 3).then(|| answer(AnswerKind::EchoReply, TARGET, 2000)))
+        });
+        assert_eq!(code.unwrap(), 0);
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "{\"ttl\":1,\"orig_address\":null,\"rtt_us\":[null,null,null],\"reached\":false}\n\
+             {\"ttl\":2,\"orig_address\":\"02:00:5e:30:00:03\",\"rtt_us\":[2000,2000,2000],\"reached\":true}\n"
+        );
+    }
+
     /// ICMP-26: 50 hops; ICMP-27: `*` where nobody answered; ICMP-28: 2 when not reached, 1 when there is no route.
     #[test]
     fn icmp_26_icmp_28_nobody_there() {
         let mut out = Vec::new();
-        let code = walk("cara", TARGET, &BatHosts::default(), &mut out, |_, _| Ok(None));
+        let code = walk("cara", TARGET, Some(&BatHosts::default()), &mut out, |_, _| Ok(None));
         assert_eq!(code.unwrap(), 2);
         let text = String::from_utf8(out).unwrap();
         assert_eq!(text.lines().count(), 51);
         assert_eq!(text.lines().last(), Some("50: *   *   *   *"));
         let unreachable = |_, _| Ok(Some(answer(AnswerKind::DestinationUnreachable, TARGET, 0)));
         let failure =
-            walk("cara", TARGET, &BatHosts::default(), &mut Vec::new(), unreachable).unwrap_err();
+            walk("cara", TARGET, Some(&BatHosts::default()), &mut Vec::new(), unreachable)
+                .unwrap_err();
         assert_eq!((failure.code(), failure.sentence()), (1, Some("cara: no route leads there")));
     }
 }

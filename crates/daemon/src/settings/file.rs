@@ -60,7 +60,15 @@ fn parse(text: &str) -> Result<Written, Bad> {
     };
     let table = DeTable::parse(text).map_err(from_toml)?;
     check_keys(table.get_ref())?;
-    let written: Written = toml::from_str(text).map_err(from_toml)?;
+    let written: Written = toml::from_str(text).map_err(|error| {
+        let key = error.span().and_then(|span| key_of(table.get_ref(), span.start));
+        let Bad { at, sentence } = from_toml(error);
+        let sentence = match key {
+            Some(key) => format!("{key}: {sentence}"),
+            None => sentence,
+        };
+        Bad { at, sentence }
+    })?;
     written.check().map_err(|bad| Bad {
         at: find(table.get_ref(), &bad).map(|span| span.start),
         sentence: bad.to_string(),
@@ -102,6 +110,19 @@ fn interfaces<'t, 'i>(table: &'t DeTable<'i>) -> impl Iterator<Item = &'t DeTabl
         DeValue::Table(table) => Some(table),
         _ => None,
     })
+}
+
+/// The key whose value stands at a byte.
+fn key_of(table: &DeTable<'_>, at: usize) -> Option<String> {
+    std::iter::once(table)
+        .chain(interfaces(table))
+        .flat_map(|table| table.iter())
+        // The value of "interface" is all of the interfaces: the key in there is named.
+        .filter(|(_, value)| {
+            value.span().contains(&at) && !matches!(value.get_ref(), DeValue::Array(_))
+        })
+        .map(|(key, _)| key.get_ref().to_string())
+        .next()
 }
 
 /// Where a bad value stands.

@@ -144,11 +144,15 @@ fn every_bad_file_gets_a_sentence_with_its_line() {
         assert_eq!(read(content).unwrap_err(), expected);
     }
     for (content, start) in [
-        (&b"mtu = \"big\"\n"[..], "FILE line 1: invalid type"),
-        (b"wait = 1\n", "FILE line 1: invalid type"),
+        (&b"mtu = \"big\"\n"[..], "FILE line 1: mtu: invalid type"),
+        (b"wait = 1\n", "FILE line 1: wait: invalid type"),
+        (
+            b"[[interface]]\nname = \"eth0\"\nhop_penalty = \"a\"\n",
+            "FILE line 3: hop_penalty: invalid type",
+        ),
         (b"\n\nmesh = = 3\n", "FILE line 3: "),
         (b"[[interface]]\nhop_penalty = 3\n", "FILE line 1: missing field"),
-        (b"interface = \"eth0\"\n", "FILE line 1: invalid type"),
+        (b"interface = \"eth0\"\n", "FILE line 1: interface: invalid type"),
     ] {
         let sentence = read(content).unwrap_err();
         assert!(sentence.starts_with(start), "{sentence:?} should start with {start:?}");

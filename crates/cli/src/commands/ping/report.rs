@@ -3,6 +3,7 @@
 use crate::bat_hosts::BatHosts;
 use noctule_daemon::api::{Address, AnswerKind, ProbeAnswer};
 use noctule_wire::{Icmp, Mac};
+use serde::Serialize;
 use std::io::{self, Write};
 
 /// The tale of one run.
@@ -20,6 +21,19 @@ pub(super) struct Report {
     sum: f64,
     sum_of_squares: f64,
     last_route: Vec<Address>,
+}
+
+/// The figures of a run; the keys are those of `ping --json`.
+#[derive(Debug, Serialize)]
+pub(super) struct Sum {
+    transmitted: u32,
+    received: u32,
+    /// Truncated.
+    loss_percent: u64,
+    rtt_min_ms: f64,
+    rtt_avg_ms: f64,
+    rtt_max_ms: f64,
+    rtt_mdev_ms: f64,
 }
 
 /// An IP and ICMP header of ordinary ping: the figure in parentheses.
@@ -50,11 +64,35 @@ impl Report {
         self.transmitted += 1;
     }
 
-    pub(super) fn timeout(&self, out: &mut dyn Write) -> io::Result<()> {
+    /// Prints what came, or that nothing did, and counts it.
+    pub(super) fn take(
+        &mut self,
+        out: &mut dyn Write,
+        answer: Option<&ProbeAnswer>,
+    ) -> io::Result<()> {
+        match answer {
+            Some(answer) => self.answer(out, answer),
+            None => self.timeout(out),
+        }
+    }
+
+    /// Counts what came, and the milliseconds it took if it was the reply.
+    pub(super) fn count(&mut self, answer: Option<&ProbeAnswer>) -> Option<f64> {
+        let answer = answer.filter(|answer| answer.kind == AnswerKind::EchoReply)?;
+        let rtt = answer.rtt_us as f64 / 1000.0;
+        self.received += 1;
+        self.min = if self.received == 1 { rtt } else { self.min.min(rtt) };
+        self.max = self.max.max(rtt);
+        self.sum += rtt;
+        self.sum_of_squares += rtt * rtt;
+        Some(rtt)
+    }
+
+    fn timeout(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "Reply from host {} timed out", self.name)
     }
 
-    pub(super) fn answer(&mut self, out: &mut dyn Write, answer: &ProbeAnswer) -> io::Result<()> {
+    fn answer(&mut self, out: &mut dyn Write, answer: &ProbeAnswer) -> io::Result<()> {
         let Self { name, .. } = &*self;
         match answer.kind {
             AnswerKind::EchoReply => self.reply(out, answer),
@@ -72,12 +110,7 @@ impl Report {
     }
 
     fn reply(&mut self, out: &mut dyn Write, answer: &ProbeAnswer) -> io::Result<()> {
-        let rtt = answer.rtt_us as f64 / 1000.0;
-        self.received += 1;
-        self.min = if self.received == 1 { rtt } else { self.min.min(rtt) };
-        self.max = self.max.max(rtt);
-        self.sum += rtt;
-        self.sum_of_squares += rtt * rtt;
+        let rtt = self.count(Some(answer)).unwrap_or_default();
         write!(
             out,
             "{} bytes from {} icmp_seq={} ttl={} time={rtt:.2} ms",
@@ -105,20 +138,43 @@ impl Report {
         Ok(())
     }
 
-    pub(super) fn end(&self, out: &mut dyn Write) -> io::Result<()> {
-        let Self { name, transmitted, received, min, max, .. } = self;
+    /// The figures of the run (ICMP-33).
+    pub(super) fn sum(&self) -> Sum {
+        let Self { transmitted, received, .. } = *self;
         let lost = u64::from(transmitted - received) * 100;
-        let loss = lost.checked_div(u64::from(*transmitted)).unwrap_or(0);
-        let count = f64::from((*received).max(1));
+        let count = f64::from(received.max(1));
         let mean = self.sum / count;
-        // Rounding can make it negative when all are the same.
-        let deviation = (self.sum_of_squares / count - mean * mean).max(0.0).sqrt();
-        writeln!(out, "--- {name} ping statistics ---")?;
+        Sum {
+            transmitted,
+            received,
+            loss_percent: lost.checked_div(u64::from(transmitted)).unwrap_or(0),
+            rtt_min_ms: self.min,
+            rtt_avg_ms: mean,
+            rtt_max_ms: self.max,
+            // Rounding can make it negative when all are the same.
+            rtt_mdev_ms: (self.sum_of_squares / count - mean * mean).max(0.0).sqrt(),
+        }
+    }
+
+    pub(super) fn end(&self, out: &mut dyn Write) -> io::Result<()> {
+        let Sum {
+            transmitted,
+            received,
+            loss_percent,
+            rtt_min_ms,
+            rtt_avg_ms,
+            rtt_max_ms,
+            rtt_mdev_ms,
+        } = self.sum();
+        writeln!(out, "--- {} ping statistics ---", self.name)?;
         writeln!(
             out,
-            "{transmitted} packets transmitted, {received} received, {loss}% packet loss"
+            "{transmitted} packets transmitted, {received} received, {loss_percent}% packet loss"
         )?;
-        writeln!(out, "rtt min/avg/max/mdev = {min:.3}/{mean:.3}/{max:.3}/{deviation:.3} ms")
+        writeln!(
+            out,
+            "rtt min/avg/max/mdev = {rtt_min_ms:.3}/{rtt_avg_ms:.3}/{rtt_max_ms:.3}/{rtt_mdev_ms:.3} ms"
+        )
     }
 
     /// ICMP-25.

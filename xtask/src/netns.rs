@@ -7,6 +7,7 @@ mod forwarding;
 mod fragments;
 mod hostile;
 mod interfaces;
+mod learning;
 mod listeners;
 mod scripts;
 mod start;
@@ -49,6 +50,8 @@ const CASES: &[Case] = cases![
     interfaces::a_tagged_frame_is_no_mesh_frame,
     hostile::bad_frames_are_dropped_counted_and_not_multiplied,
     hostile::invented_originators_fill_a_table_and_no_more,
+    learning::tt_35_all_clients_that_speak_in_one_second_are_announced,
+    learning::tt_17_a_million_made_up_clients_fill_a_table_and_no_more,
     listeners::rubbish_at_the_control_socket_holds_nobody_up,
     listeners::a_control_client_that_never_reads_loses_its_connection,
     listeners::a_log_that_nobody_takes_stops_nothing,

@@ -43,6 +43,22 @@ fn tt_46_more_changes_than_an_ogm_holds_arrive_by_request() {
     assert!(mesh.counter(nodes[3], Counter::FragRx) > 0, "the table is larger than a link's MTU");
 }
 
+/// As many as a node on links of 1500 can have (TT-35), all new within one second: their neighbour has them two OGM
+/// intervals later.
+#[test]
+fn tt_35_all_that_speak_in_one_second_are_announced_within_two_intervals() {
+    const CLIENTS: u16 = 1600;
+    let mut mesh = Mesh::seeded(63);
+    let nodes = mesh.chain(2, Link::wired());
+    mesh.run(secs(20));
+    for burst in 0..20 {
+        learn(&mut mesh, nodes[0], burst * 80..(burst + 1) * 80);
+        mesh.run(Duration::from_millis(50));
+    }
+    mesh.run(secs(2));
+    assert_eq!(found(&mesh, nodes[1], nodes[0], 0..CLIENTS), usize::from(CLIENTS));
+}
+
 #[test]
 fn tables_agree_over_links_that_lose_a_fifth() {
     for seed in 70..74 {

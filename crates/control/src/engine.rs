@@ -175,6 +175,17 @@ pub enum Event {
     SequenceReset(Mac),
     /// The local table takes no further client.
     LocalTableFull,
+    /// What passes to a neighbour is not, or not any more, what the interface's MTU says.
+    LinkMtu {
+        /// Our interface.
+        iface: Iface,
+        /// The neighbour's.
+        neighbour: Mac,
+        /// MTU of our interface, bytes.
+        mtu: u32,
+        /// The longest packet that passes, bytes.
+        carries: u32,
+    },
     /// Its translation table is in step again after a request.
     TableFetched(Mac),
 }

@@ -9,6 +9,8 @@ use noctule_wire::Mac;
 pub(crate) struct Interface {
     pub(crate) link: Link,
     pub(crate) settings: IfaceSettings,
+    /// What was found to pass to every neighbour, if that is less than the MTU.
+    pub(crate) limit: Option<u32>,
     /// Attachment order: the lower number was attached first (IV-09).
     pub(crate) order: u64,
 }
@@ -17,6 +19,11 @@ impl Interface {
     /// Whether frames are sent and received (FWD-04).
     pub(crate) const fn active(&self) -> bool {
         self.link.up
+    }
+
+    /// The longest packet that reaches every neighbour, bytes: the MTU, or what was found to pass.
+    pub(crate) fn carries(&self) -> u32 {
+        self.limit.map_or(self.link.mtu, |limit| limit.min(self.link.mtu))
     }
 }
 
@@ -70,7 +77,8 @@ impl Interfaces {
 
     pub(crate) fn attach(&mut self, iface: Iface, link: Link, settings: IfaceSettings) {
         self.attached += 1;
-        self.entries[iface.index()] = Some(Interface { link, settings, order: self.attached });
+        self.entries[iface.index()] =
+            Some(Interface { link, settings, limit: None, order: self.attached });
         self.elect_primary();
     }
 
@@ -98,8 +106,14 @@ impl Interfaces {
         }
     }
 
-    /// Smallest MTU of the active interfaces (FWD-15).
+    /// Takes over what was found to pass. Says whether that is news.
+    pub(crate) fn set_limit(&mut self, iface: Iface, limit: Option<u32>) -> bool {
+        let Some(entry) = &mut self.entries[iface.index()] else { return false };
+        core::mem::replace(&mut entry.limit, limit) != limit
+    }
+
+    /// Smallest MTU of the active interfaces (FWD-15), as far as it is carried.
     pub(crate) fn mtu_min(&self) -> Option<u32> {
-        self.iter_active().map(|(_, interface)| interface.link.mtu).min()
+        self.iter_active().map(|(_, interface)| interface.carries()).min()
     }
 }

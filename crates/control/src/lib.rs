@@ -9,6 +9,7 @@ mod context;
 mod engine;
 mod icmp;
 mod interfaces;
+mod link_mtu;
 mod multicast;
 mod rng;
 mod routing;

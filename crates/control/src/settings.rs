@@ -13,6 +13,8 @@ pub struct Settings {
     pub aggregation: bool,
     /// Cut packets above a link's MTU into fragments.
     pub fragmentation: bool,
+    /// Find out what each link really carries, and cut packets accordingly.
+    pub mtu_probing: bool,
     /// Flood all multicast frames, whoever listens (MCAST-31).
     pub multicast_forceflood: bool,
     /// Up to how many receivers get a unicast copy each before a multicast frame is flooded (MCAST-39).
@@ -28,6 +30,7 @@ impl Default for Settings {
             hop_penalty: 30,
             aggregation: true,
             fragmentation: true,
+            mtu_probing: true,
             multicast_forceflood: false,
             multicast_fanout: 16,
             limits: Limits::default(),

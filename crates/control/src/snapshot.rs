@@ -31,6 +31,8 @@ pub struct InterfaceRow {
     pub mac: Mac,
     /// Its MTU in bytes.
     pub mtu: u32,
+    /// The longest packet that reaches every neighbour, bytes: the MTU, or less if that was found out.
+    pub carries: u32,
     /// Whether it is used.
     pub active: bool,
     /// Whether its address is the originator address.

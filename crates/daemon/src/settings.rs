@@ -44,6 +44,8 @@ pub struct Written {
     pub aggregation: Option<bool>,
     /// Whether packets above a link's MTU are cut into fragments.
     pub fragmentation: Option<bool>,
+    /// Whether to find out what each link really carries.
+    pub mtu_probing: Option<bool>,
     /// Whether all multicast frames are flooded.
     pub multicast_forceflood: Option<bool>,
     /// Its opposite, by the name that it had before.
@@ -82,6 +84,7 @@ const KEYS: &[&str] = &[
     "hop_penalty",
     "aggregation",
     "fragmentation",
+    "mtu_probing",
     "multicast_forceflood",
     "multicast_mode",
     "multicast_fanout",
@@ -229,6 +232,7 @@ impl Written {
             hop_penalty: self.hop_penalty.or(file.hop_penalty),
             aggregation: self.aggregation.or(file.aggregation),
             fragmentation: self.fragmentation.or(file.fragmentation),
+            mtu_probing: self.mtu_probing.or(file.mtu_probing),
             // Two names of one thing: what is written here under either name goes before the file.
             multicast_mode: if self.multicast_forceflood.is_some() {
                 self.multicast_mode
@@ -268,6 +272,7 @@ impl Written {
             hop_penalty,
             aggregation,
             fragmentation,
+            mtu_probing,
             multicast_forceflood,
             multicast_mode,
             multicast_fanout,
@@ -303,6 +308,7 @@ impl Written {
                 hop_penalty: penalty(hop_penalty.unwrap_or(engine.hop_penalty.into()))?,
                 aggregation: aggregation.unwrap_or(engine.aggregation),
                 fragmentation: fragmentation.unwrap_or(engine.fragmentation),
+                mtu_probing: mtu_probing.unwrap_or(engine.mtu_probing),
                 multicast_forceflood: forceflood(*multicast_forceflood, *multicast_mode)?
                     .unwrap_or(engine.multicast_forceflood),
                 multicast_fanout: in_range(

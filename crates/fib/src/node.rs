@@ -53,6 +53,9 @@ pub struct IfaceEntry {
     pub mac: Mac,
     /// Its MTU in bytes, Ethernet header not included.
     pub mtu: u32,
+    /// The longest packet that reaches every neighbour on the link, bytes: the MTU, or less. Longer ones are cut
+    /// (FWD-113).
+    pub carries: u32,
     /// Frames are received and sent only while it is active (FWD-04).
     pub active: bool,
     /// Broadcasts are sent three times on Wi-Fi (FWD-11).

@@ -186,6 +186,9 @@ pub(super) fn mgmt_31_json_has_batctls_keys() -> Result<()> {
         "hard_address",
         "active",
         "hop_penalty",
+        // Not batctl's: behind its keys.
+        "mtu",
+        "carries",
     ];
     check_keys(anna, &["interfaces"], &keys, &[])?;
     let status: Value = serde_json::from_str(&anna.ask(&["status", "--json"])?)?;

@@ -74,6 +74,42 @@ pub(super) fn a_large_mesh_mtu_is_carried_in_many_fragments() -> Result<()> {
     every_size(&mut echo, [1500, 2800, 4000, 8999, 9000].into_iter())
 }
 
+/// A switch between two nodes whose ports take less than the nodes' interfaces: what is longer vanishes without a word.
+pub(super) fn fwd_113_a_switch_that_drops_long_frames_is_found_out() -> Result<()> {
+    const CARRIED: u32 = 1400;
+    let (lab, mut nodes) = nodes(&["anna", "switch", "ben"])?;
+    for (first, second) in [(0, 1), (1, 2)] {
+        let [one, other] = nodes.get_disjoint_mut([first, second])?;
+        one.link(other, &lab, 1500)?;
+    }
+    let switch = &nodes[1].namespace;
+    switch.add_bridge("br0")?;
+    for port in ["e1", "e2"] {
+        switch.set_link(port, &[Set::Mtu(CARRIED), Set::Master("br0"), Set::Up])?;
+    }
+    switch.set_link("br0", &[Set::Up])?;
+    for node in [0, 2] {
+        nodes[node].start(&QUICK)?;
+    }
+    let target = nodes[2].address();
+    nodes[0].wait_for_ping(target, LIMIT)?;
+    // In one piece it is too long for the ports, cut it would pass.
+    let lost = nodes[0].echo(target)?.ping(1450 - HEADERS, PATIENCE)?.is_none();
+    wait_for(LIMIT, "the limit is found", || {
+        for node in [0, 2] {
+            let rows = nodes[node].table("interfaces")?;
+            let carries = rows[0]["carries"].as_u64().context("no carries")?;
+            // A port lets frames pass that have room for a VLAN tag, too.
+            ensure!((CARRIED.into()..=u64::from(CARRIED) + 4).contains(&carries), "{carries}");
+        }
+        Ok(())
+    })?;
+    let told = nodes[0].ask(&["interfaces", "-v"])?;
+    ensure!(told.starts_with("e1: active, MTU 1500, carries 140"), "{told}");
+    ensure!(lost || nodes[0].counter("frag_tx")? > 0, "the switch lets everything pass");
+    every_size(&mut nodes[0].echo(target)?, 1300..=1500)
+}
+
 pub(super) fn the_mtu_of_a_link_changes_while_the_node_runs() -> Result<()> {
     let (_lab, nodes) = chain_of(&[1500], &[])?;
     let target = nodes[1].address();

@@ -8,13 +8,17 @@ use std::io::Write;
 
 /// What can be typed.
 #[derive(clap::Args, Clone, Debug)]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    /// Say also what each interface carries, and why
+    #[arg(short = 'v', long)]
+    verbose: bool,
+}
 
 /// Prints one line for each interface.
 ///
 /// # Errors
 /// The node does not answer.
-pub(crate) fn run(common: &Common, _: &Args, out: &mut dyn Write) -> Status {
+pub(crate) fn run(common: &Common, args: &Args, out: &mut dyn Write) -> Status {
     let mut client = Client::connect(common)?;
     let Reply::Interfaces(rows) = client.ask(Request::Interfaces)?.reply else {
         return Err(client.strange());
@@ -23,7 +27,8 @@ pub(crate) fn run(common: &Common, _: &Args, out: &mut dyn Write) -> Status {
         return json::print(out, &rows);
     }
     for row in &rows {
-        writeln!(out, "{}", line(row))?;
+        let more = if args.verbose { carries(row) } else { String::new() };
+        writeln!(out, "{}{more}", line(row))?;
     }
     Ok(0)
 }
@@ -31,6 +36,17 @@ pub(crate) fn run(common: &Common, _: &Args, out: &mut dyn Write) -> Status {
 /// One interface.
 pub(crate) fn line(row: &HardInterface) -> String {
     format!("{}: {}", row.hard_ifname, if row.active { "active" } else { "inactive" })
+}
+
+/// What it carries, behind the line.
+fn carries(row: &HardInterface) -> String {
+    match (row.mtu, row.carries) {
+        (Some(mtu), Some(carries)) if carries < mtu => format!(
+            ", MTU {mtu}, carries {carries}: longer packets get lost on the way to a neighbour and are cut here"
+        ),
+        (Some(mtu), _) => format!(", MTU {mtu}, carried as far as is known"),
+        _ => String::new(),
+    }
 }
 
 #[cfg(test)]
@@ -48,8 +64,11 @@ mod tests {
             hard_address: None,
             active: true,
             hop_penalty: 0,
+            mtu: Some(1500),
+            carries: Some(1400),
         };
         assert_eq!(line(&row), "eth0: active");
+        assert!(carries(&row).starts_with(", MTU 1500, carries 1400: "));
         assert_eq!(line(&HardInterface { active: false, ..row }), "eth0: inactive");
     }
 }

@@ -33,6 +33,12 @@ pub(crate) struct Args {
     /// Drop packets above a link's MTU
     #[arg(long, overrides_with = "fragmentation")]
     no_fragmentation: bool,
+    /// Find out what each link really carries [default]
+    #[arg(long, overrides_with = "no_mtu_probing")]
+    mtu_probing: bool,
+    /// Believe what the interfaces say
+    #[arg(long, overrides_with = "mtu_probing")]
+    no_mtu_probing: bool,
     /// Send multicast frames only to those who listen [default]
     #[arg(long, overrides_with = "multicast_forceflood")]
     no_multicast_forceflood: bool,
@@ -112,6 +118,7 @@ fn written(common: &Common, args: &Args) -> Written {
         hop_penalty: args.hop_penalty,
         aggregation: switch(args.aggregation, args.no_aggregation),
         fragmentation: switch(args.fragmentation, args.no_fragmentation),
+        mtu_probing: switch(args.mtu_probing, args.no_mtu_probing),
         multicast_forceflood: switch(args.multicast_forceflood, args.no_multicast_forceflood),
         multicast_mode: None,
         multicast_fanout: args.multicast_fanout,
@@ -151,6 +158,7 @@ mod tests {
             hop_penalty: Some(-1),
             aggregation: Some(false),
             fragmentation: Some(false),
+            mtu_probing: Some(false),
             multicast_forceflood: Some(true),
             multicast_mode: None,
             multicast_fanout: Some(4),
@@ -160,7 +168,7 @@ mod tests {
         };
         assert_eq!(
             typed(
-                "--mesh bat7 --interface wlan0 --interface eth1 --mesh-mac 02:00:00:00:00:07 --mtu 1400 --socket /run/x.sock --log debug --wait --orig-interval 2000 --hop-penalty -1 --no-aggregation --no-fragmentation --multicast-forceflood --multicast-fanout 4 --rx-frames 64 --tx-frames 32"
+                "--mesh bat7 --interface wlan0 --interface eth1 --mesh-mac 02:00:00:00:00:07 --mtu 1400 --socket /run/x.sock --log debug --wait --orig-interval 2000 --hop-penalty -1 --no-aggregation --no-fragmentation --no-mtu-probing --multicast-forceflood --multicast-fanout 4 --rx-frames 64 --tx-frames 32"
             ),
             expected
         );

@@ -117,7 +117,7 @@ impl BatmanIv {
                 tvlvs: area,
             };
             let riding_len = riding.as_ref().map_or(0, Aggregate::len);
-            let joins = ogm.wire_len() + riding_len <= AGGREGATE_BYTES.min(out.link.mtu as usize);
+            let joins = ogm.wire_len() + riding_len <= AGGREGATE_BYTES.min(out.carries() as usize);
             let mut frame = Vec::with_capacity(ETHERNET_HEADER_LEN + ogm.wire_len() + riding_len);
             frame.extend(ethernet::mesh_header(Mac::BROADCAST, out.link.mac));
             frame.resize(ETHERNET_HEADER_LEN + ogm.wire_len(), 0);
@@ -174,7 +174,7 @@ impl BatmanIv {
             }
             return;
         }
-        let Some(mtu) = interfaces.active(record.outgoing).map(|out| out.link.mtu) else { return };
+        let Some(mtu) = interfaces.active(record.outgoing).map(|out| out.carries()) else { return };
         let own = joinable_own(&mut self.cycles, interfaces, target, record, mtu);
         match (own, self.queue.joinable(target, record, mtu)) {
             (Some((own_at, riders)), Some((at, _))) if own_at <= at => riders.append(record),
@@ -243,7 +243,7 @@ fn own_tvlvs(
 /// Hands out one frame (IV-34).
 fn transmit(ctx: &mut Context<'_>, interfaces: &Interfaces, iface: Iface, frame: Vec<u8>) {
     let Some(interface) = interfaces.active(iface) else { return };
-    if frame.len() - ETHERNET_HEADER_LEN > interface.link.mtu as usize {
+    if frame.len() - ETHERNET_HEADER_LEN > interface.carries() as usize {
         // No driver takes it, and OGMs are never fragmented (IV-33).
         ctx.discard(Discard::TooLong);
         return;

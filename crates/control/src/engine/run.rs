@@ -2,6 +2,7 @@
 
 use crate::batman_iv::{BatmanIv, IvEvent};
 use crate::interfaces::Interfaces;
+use crate::link_mtu::LinkMtus;
 use crate::multicast::Multicast;
 use crate::translation_table::{Disposition, TranslationTable};
 use crate::{
@@ -28,6 +29,7 @@ pub struct Engine {
     batman_iv: BatmanIv,
     table: TranslationTable,
     multicast: Multicast,
+    link_mtus: LinkMtus,
     fib: Writer,
     counters: Arc<Counters>,
     outputs: VecDeque<Output>,
@@ -56,6 +58,7 @@ impl Engine {
             batman_iv: BatmanIv::new(),
             table: TranslationTable::new(),
             multicast: Multicast::new(),
+            link_mtus: LinkMtus::default(),
             fib,
             counters,
             outputs: VecDeque::new(),
@@ -95,6 +98,7 @@ impl Engine {
                 self.reshape(now, iface, |interfaces| interfaces.detach(iface));
                 let (mut ctx, parts) = self.split(now);
                 parts.batman_iv.detach(&mut ctx, parts.interfaces, iface);
+                parts.link_mtus.forget(iface);
             }
             Input::MeshInterface { mac, mtu } => {
                 let (mut ctx, parts) = self.split(now);
@@ -140,7 +144,10 @@ impl Engine {
 
     /// When to hand in [`Input::Deadline`]; [`Instant::NEVER`] if nothing is planned.
     pub fn next_deadline(&self) -> Instant {
-        self.batman_iv.next_deadline().min(self.table.next_deadline())
+        self.batman_iv
+            .next_deadline()
+            .min(self.table.next_deadline())
+            .min(self.link_mtus.next_deadline())
     }
 
     /// The settings in force.
@@ -202,6 +209,7 @@ impl Engine {
             iface,
             mac: interface.link.mac,
             mtu: interface.link.mtu,
+            carries: interface.carries(),
             active: interface.active(),
             primary: primary == Some(iface),
             wifi: interface.link.wifi,
@@ -283,7 +291,8 @@ impl Engine {
                 let (_, destination) = packet::unicast_style(frame.payload)?;
                 let for_me = self.interfaces.is_mine(destination);
                 let (mut ctx, parts) = self.split(now);
-                icmp::on_packet(&mut ctx, parts.batman_iv, for_me, frame.payload);
+                let probed = |uid, seqno, len| parts.link_mtus.answered(uid, seqno, len);
+                icmp::on_packet(&mut ctx, parts.batman_iv, for_me, frame.payload, probed);
                 Ok(())
             }
             _ => Err(Discard::Type),
@@ -323,6 +332,12 @@ impl Engine {
         });
         if table.next_deadline() <= now {
             table.on_deadline(&mut ctx, parts.batman_iv);
+        }
+        if ctx.settings.mtu_probing {
+            parts.link_mtus.on_deadline(&mut ctx, parts.interfaces, parts.batman_iv);
+        }
+        for iface in Iface::all() {
+            self.interfaces.set_limit(iface, self.link_mtus.carries(iface));
         }
     }
 
@@ -392,6 +407,7 @@ impl Engine {
             node.ifaces[iface.index()] = Some(IfaceEntry {
                 mac: interface.link.mac,
                 mtu: interface.link.mtu,
+                carries: interface.carries(),
                 active: interface.active(),
                 wifi: interface.link.wifi,
                 neighbours: self.batman_iv.neighbours(iface),
@@ -423,6 +439,7 @@ impl Engine {
             batman_iv: &mut self.batman_iv,
             table: &mut self.table,
             multicast: &mut self.multicast,
+            link_mtus: &mut self.link_mtus,
         };
         (ctx, parts)
     }
@@ -438,6 +455,7 @@ struct Parts<'a> {
     batman_iv: &'a mut BatmanIv,
     table: &'a mut TranslationTable,
     multicast: &'a mut Multicast,
+    link_mtus: &'a mut LinkMtus,
 }
 
 /// The TVLV area of the own OGM that is about to leave (IV-17): the containers of the translation table, as long as there

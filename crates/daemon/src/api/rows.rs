@@ -104,6 +104,12 @@ pub struct HardInterface {
     pub active: bool,
     /// Its own hop penalty.
     pub hop_penalty: u8,
+    /// Its MTU in bytes; left out while it takes no part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mtu: Option<u32>,
+    /// The longest packet that reaches every neighbour, bytes: the MTU, or less if that was found out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carries: Option<u32>,
 }
 
 /// A possible next hop towards an originator: `batctl originators_json`.

@@ -36,7 +36,12 @@ impl Node {
                     self.count(sent);
                 }
                 Output::Answer(answer) => self.probes.answered(now, answer),
-                Output::Event(event) => self.note(now, event),
+                Output::Event(event) => {
+                    self.note(now, event);
+                    if matches!(event, Event::LinkMtu { .. }) {
+                        self.adjust_mesh_mtu();
+                    }
+                }
             }
         }
     }
@@ -71,6 +76,13 @@ impl Node {
                 debug!(%originator, "originator starts its numbers over")
             }
             Event::TableFetched(originator) => debug!(%originator, "client table is in step again"),
+            Event::LinkMtu { iface, neighbour, mtu, carries } if carries < mtu => warn!(
+                interface = name(iface), %neighbour, mtu, carries,
+                "the link carries less than its interface says: longer packets are cut"
+            ),
+            Event::LinkMtu { iface, neighbour, mtu, .. } => {
+                info!(interface = name(iface), %neighbour, mtu, "the link carries what its interface says");
+            }
             Event::LocalTableFull => {
                 let due =
                     self.table_full_logged.is_none_or(|last| last.timed_out(now, TABLE_FULL_EVERY));

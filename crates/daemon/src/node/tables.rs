@@ -77,7 +77,9 @@ impl Node {
     }
 
     fn interfaces(&self) -> Vec<api::HardInterface> {
+        let known = self.engine.interface_rows();
         let row = |port: &Port| {
+            let known = known.iter().find(|row| row.iface == port.iface);
             let attached = port.attached.as_ref();
             api::HardInterface {
                 mesh_ifindex: self.mesh.ifindex(),
@@ -87,6 +89,8 @@ impl Node {
                 hard_address: attached.and_then(|attached| attached.link.mac).map(Into::into),
                 active: attached.is_some_and(|attached| attached.link.has_carrier()),
                 hop_penalty: port.config.engine.hop_penalty,
+                mtu: known.map(|row| row.mtu),
+                carries: known.map(|row| row.carries),
             }
         };
         self.ports.iter().map(row).collect()

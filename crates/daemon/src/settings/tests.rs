@@ -61,6 +61,7 @@ orig_interval = 2000
 hop_penalty = 15
 aggregation = false
 fragmentation = false
+mtu_probing = false
 multicast_mode = false
 multicast_fanout = 4
 rx_frames = 64
@@ -86,6 +87,7 @@ name = "eth1"
             hop_penalty: 15,
             aggregation: false,
             fragmentation: false,
+            mtu_probing: false,
             multicast_forceflood: true,
             multicast_fanout: 4,
             limits: control::Limits::default(),

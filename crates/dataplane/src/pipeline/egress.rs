@@ -59,7 +59,7 @@ impl<'g> Route<'g> {
 
     /// Whether a packet of `len` bytes, outer header not included, is too long for the link and may be cut (FWD-113).
     pub(crate) fn must_fragment(&self, guard: &Guard<'_>, len: usize) -> bool {
-        guard.node().fragmentation && len > self.link.mtu as usize
+        guard.node().fragmentation && len > self.link.carries as usize
     }
 
     /// Cuts `packet` and sends all parts the same way, the tail first (FWD-114).
@@ -71,7 +71,7 @@ impl<'g> Route<'g> {
         packet: &[u8],
         out: &mut impl Outlet,
     ) -> Result<(), Discard> {
-        let parts = Split::new(packet, self.link.mtu as usize)?;
+        let parts = Split::new(packet, self.link.carries as usize)?;
         let primary = guard.node().primary.ok_or(Discard::NoPrimary)?;
         let total_size = u16::try_from(packet.len()).map_err(|_| Discard::Fragment)?;
         let seqno = guard.next_fragment_seqno();

@@ -125,7 +125,7 @@ impl Session<'_> {
         self.guard.originator(originator).ok_or(Discard::UnknownOriginator)?;
         if !self.guard.node().is_mine(destination)
             && let Ok(route) = Route::find(&self.guard, destination, View::Arrival(iface))
-            && u32::from(total_size) > route.link.mtu
+            && u32::from(total_size) > route.link.carries
         {
             return self.judge_transit(ttl, destination, None, Transit::Fragment);
         }

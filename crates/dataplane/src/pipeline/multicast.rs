@@ -325,7 +325,7 @@ fn transmit(
 ) -> Result<usize, Discard> {
     let link = guard.node().active(hop.iface).ok_or(Discard::Inactive)?;
     let len = head.len() + tail.len();
-    if len > link.mtu as usize {
+    if len > link.carries as usize {
         return Err(Discard::TooLong);
     }
     let outer = noctule_wire::ethernet::mesh_header(hop.mac, link.mac);

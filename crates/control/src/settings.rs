@@ -15,6 +15,8 @@ pub struct Settings {
     pub fragmentation: bool,
     /// Find out what each link really carries, and cut packets accordingly.
     pub mtu_probing: bool,
+    /// Lower the maximum segment size of TCP connections to what crosses the links in one piece.
+    pub clamp_mss: bool,
     /// Flood all multicast frames, whoever listens (MCAST-31).
     pub multicast_forceflood: bool,
     /// Up to how many receivers get a unicast copy each before a multicast frame is flooded (MCAST-39).
@@ -31,6 +33,7 @@ impl Default for Settings {
             aggregation: true,
             fragmentation: true,
             mtu_probing: true,
+            clamp_mss: false,
             multicast_forceflood: false,
             multicast_fanout: 16,
             limits: Limits::default(),

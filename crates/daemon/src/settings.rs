@@ -46,6 +46,8 @@ pub struct Written {
     pub fragmentation: Option<bool>,
     /// Whether to find out what each link really carries.
     pub mtu_probing: Option<bool>,
+    /// Whether TCP segments are kept short enough to cross the links in one piece.
+    pub clamp_mss: Option<bool>,
     /// Whether all multicast frames are flooded.
     pub multicast_forceflood: Option<bool>,
     /// Its opposite, by the name that it had before.
@@ -85,6 +87,7 @@ const KEYS: &[&str] = &[
     "aggregation",
     "fragmentation",
     "mtu_probing",
+    "clamp_mss",
     "multicast_forceflood",
     "multicast_mode",
     "multicast_fanout",
@@ -233,6 +236,7 @@ impl Written {
             aggregation: self.aggregation.or(file.aggregation),
             fragmentation: self.fragmentation.or(file.fragmentation),
             mtu_probing: self.mtu_probing.or(file.mtu_probing),
+            clamp_mss: self.clamp_mss.or(file.clamp_mss),
             // Two names of one thing: what is written here under either name goes before the file.
             multicast_mode: if self.multicast_forceflood.is_some() {
                 self.multicast_mode
@@ -273,6 +277,7 @@ impl Written {
             aggregation,
             fragmentation,
             mtu_probing,
+            clamp_mss,
             multicast_forceflood,
             multicast_mode,
             multicast_fanout,
@@ -309,6 +314,7 @@ impl Written {
                 aggregation: aggregation.unwrap_or(engine.aggregation),
                 fragmentation: fragmentation.unwrap_or(engine.fragmentation),
                 mtu_probing: mtu_probing.unwrap_or(engine.mtu_probing),
+                clamp_mss: clamp_mss.unwrap_or(engine.clamp_mss),
                 multicast_forceflood: forceflood(*multicast_forceflood, *multicast_mode)?
                     .unwrap_or(engine.multicast_forceflood),
                 multicast_fanout: in_range(

@@ -15,6 +15,7 @@ mod hash;
 mod host;
 mod judge;
 mod learn;
+mod mss;
 mod multicast;
 mod reassembly;
 mod recent;
@@ -66,6 +67,8 @@ struct State {
     tracked: Vec<Mac>,
     /// Here a host frame gets its header when it must be cut into fragments.
     cut: Vec<u8>,
+    /// Here a handshake is put whose segment size is lowered.
+    clamped: Vec<u8>,
 }
 
 impl Pipeline {
@@ -82,6 +85,7 @@ impl Pipeline {
             destinations: Vec::new(),
             tracked: Vec::new(),
             cut: Vec::new(),
+            clamped: Vec::new(),
         };
         Self { fib, counters, state }
     }

@@ -74,6 +74,8 @@ pub struct Node {
     pub ifaces: [Option<IfaceEntry>; IFACES_MAX],
     /// Whether packets above a link's MTU are cut into fragments.
     pub fragmentation: bool,
+    /// TCP segments are kept so short that no IP packet gets longer than this, bytes; `None`: as the hosts want it.
+    pub clamp_to: Option<u16>,
     /// The local table takes no further client: frames of unknown sources are dropped (TT-17).
     pub local_full: bool,
     /// The VLANs of the mesh interface.

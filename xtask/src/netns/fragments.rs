@@ -110,6 +110,19 @@ pub(super) fn fwd_113_a_switch_that_drops_long_frames_is_found_out() -> Result<(
     every_size(&mut nodes[0].echo(target)?, 1300..=1500)
 }
 
+pub(super) fn clamped_tcp_is_never_cut() -> Result<()> {
+    const BYTES: u64 = 4 << 20;
+    let cut = |extra: &[&str]| -> Result<u64> {
+        let (_lab, nodes) = chain_of(&[1500, 1500], extra)?;
+        nodes[0].transfer(&nodes[2], BYTES as usize)?;
+        Ok(nodes[0].counter("frag_tx")? + nodes[1].counter("frag_tx")?)
+    };
+    ensure!(cut(&[])? > 1000, "without the setting TCP is cut");
+    let clamped = cut(&["--clamp-mss"])?;
+    ensure!(clamped == 0, "{clamped} fragments");
+    Ok(())
+}
+
 pub(super) fn the_mtu_of_a_link_changes_while_the_node_runs() -> Result<()> {
     let (_lab, nodes) = chain_of(&[1500], &[])?;
     let target = nodes[1].address();

@@ -39,6 +39,12 @@ pub(crate) struct Args {
     /// Believe what the interfaces say
     #[arg(long, overrides_with = "mtu_probing")]
     no_mtu_probing: bool,
+    /// Keep TCP segments short enough to cross the links in one piece
+    #[arg(long, overrides_with = "no_clamp_mss")]
+    clamp_mss: bool,
+    /// Leave TCP segments as the hosts want them [default]
+    #[arg(long, overrides_with = "clamp_mss")]
+    no_clamp_mss: bool,
     /// Send multicast frames only to those who listen [default]
     #[arg(long, overrides_with = "multicast_forceflood")]
     no_multicast_forceflood: bool,
@@ -119,6 +125,7 @@ fn written(common: &Common, args: &Args) -> Written {
         aggregation: switch(args.aggregation, args.no_aggregation),
         fragmentation: switch(args.fragmentation, args.no_fragmentation),
         mtu_probing: switch(args.mtu_probing, args.no_mtu_probing),
+        clamp_mss: switch(args.clamp_mss, args.no_clamp_mss),
         multicast_forceflood: switch(args.multicast_forceflood, args.no_multicast_forceflood),
         multicast_mode: None,
         multicast_fanout: args.multicast_fanout,
@@ -159,6 +166,7 @@ mod tests {
             aggregation: Some(false),
             fragmentation: Some(false),
             mtu_probing: Some(false),
+            clamp_mss: Some(true),
             multicast_forceflood: Some(true),
             multicast_mode: None,
             multicast_fanout: Some(4),
@@ -168,7 +176,7 @@ mod tests {
         };
         assert_eq!(
             typed(
-                "--mesh bat7 --interface wlan0 --interface eth1 --mesh-mac 02:00:00:00:00:07 --mtu 1400 --socket /run/x.sock --log debug --wait --orig-interval 2000 --hop-penalty -1 --no-aggregation --no-fragmentation --no-mtu-probing --multicast-forceflood --multicast-fanout 4 --rx-frames 64 --tx-frames 32"
+                "--mesh bat7 --interface wlan0 --interface eth1 --mesh-mac 02:00:00:00:00:07 --mtu 1400 --socket /run/x.sock --log debug --wait --orig-interval 2000 --hop-penalty -1 --no-aggregation --no-fragmentation --no-mtu-probing --clamp-mss --multicast-forceflood --multicast-fanout 4 --rx-frames 64 --tx-frames 32"
             ),
             expected
         );

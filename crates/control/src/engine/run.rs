@@ -36,6 +36,8 @@ pub struct Engine {
     rng: Rng,
     /// MTU of the smallest link when the packet limit was last told to the table.
     packet_limit: usize,
+    /// MTU of the mesh interface, bytes.
+    mesh_mtu: u32,
     /// VLANs of the mesh interface.
     vlans: Arc<VlanSet>,
     /// What readers of the FIB see of this node.
@@ -64,6 +66,7 @@ impl Engine {
             outputs: VecDeque::new(),
             rng: Rng::new(seed),
             packet_limit: 0,
+            mesh_mtu: u32::MAX,
             vlans: Arc::default(),
             published: Node::default(),
         };
@@ -101,6 +104,7 @@ impl Engine {
                 parts.link_mtus.forget(iface);
             }
             Input::MeshInterface { mac, mtu } => {
+                self.mesh_mtu = mtu;
                 let (mut ctx, parts) = self.split(now);
                 parts.table.set_mesh_interface(&mut ctx, parts.batman_iv, mac, mtu);
             }
@@ -393,12 +397,22 @@ impl Engine {
         parts.table.set_packet_limit(&mut ctx, limit);
     }
 
+    /// The longest IP packet that crosses our links in one piece, if TCP is to be held to it.
+    fn clamp_to(&self) -> Option<u16> {
+        if !self.settings.clamp_mss {
+            return None;
+        }
+        let whole = self.interfaces.mtu_min()?.saturating_sub(ENCAPSULATION as u32);
+        Some(u16::try_from(whole.min(self.mesh_mtu)).unwrap_or(u16::MAX))
+    }
+
     fn publish_node(&mut self, now: Instant) {
         let (ctx, parts) = self.split(now);
         let local_full = parts.table.is_full(&ctx);
         let mut node = Node {
             primary: self.interfaces.primary_mac(),
             fragmentation: self.settings.fragmentation,
+            clamp_to: self.clamp_to(),
             local_full,
             vlans: Arc::clone(&self.vlans),
             ..Node::default()

@@ -62,6 +62,7 @@ hop_penalty = 15
 aggregation = false
 fragmentation = false
 mtu_probing = false
+clamp_mss = true
 multicast_mode = false
 multicast_fanout = 4
 rx_frames = 64
@@ -88,6 +89,7 @@ name = "eth1"
             aggregation: false,
             fragmentation: false,
             mtu_probing: false,
+            clamp_mss: true,
             multicast_forceflood: true,
             multicast_fanout: 4,
             limits: control::Limits::default(),

@@ -67,6 +67,10 @@ impl Session<'_> {
                 self.forward(forward, arrival, out)
             }
             (Verdict::Deliver(delivery), Subject::Mesh(arrival)) => {
+                if let Some(inner) = arrival.frame.get_mut(ETHERNET_HEADER_LEN + delivery.offset..)
+                {
+                    self.clamp_in_place(inner);
+                }
                 self.deliver(delivery, arrival.frame, out)
             }
             (Verdict::Rebroadcast { originator, seqno }, Subject::Mesh(arrival)) => {

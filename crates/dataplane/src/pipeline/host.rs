@@ -14,6 +14,16 @@ const NEVER_FORWARDED: [Mac; 2] = [Mac([0x01, 0x80, 0xc2, 0, 0, 0]), Mac([0xcf, 
 impl Session<'_> {
     /// Takes one frame that the host sends by the mesh interface: as [`Pipeline::send`](super::Pipeline::send).
     pub fn send(&mut self, frame: &[u8], out: &mut impl Outlet) {
+        match self.clamped(frame) {
+            Some(clamped) => {
+                self.send_as_it_is(&clamped, out);
+                self.state.clamped = clamped;
+            }
+            None => self.send_as_it_is(frame, out),
+        }
+    }
+
+    fn send_as_it_is(&mut self, frame: &[u8], out: &mut impl Outlet) {
         let sent = self.learn_source(frame, out).and_then(|()| {
             let verdict = self.judge_host(frame);
             self.carry_out(verdict, Subject::Host(frame), out)

@@ -49,6 +49,7 @@ const CASES: &[Case] = cases![
     interfaces::a_deleted_mesh_interface_ends_the_node_with_a_sentence,
     interfaces::a_vlan_interface_carries_a_mesh_of_its_own,
     interfaces::fwd_09_two_interfaces_with_one_address_are_told,
+    interfaces::a_bridge_that_gets_the_mesh_interface_as_a_port_carries_no_mesh,
     interfaces::a_tagged_frame_is_no_mesh_frame,
     hostile::bad_frames_are_dropped_counted_and_not_multiplied,
     hostile::invented_originators_fill_a_table_and_no_more,

@@ -6,8 +6,9 @@ use noctule_daemon::api::{Mesh, ProbeAnswer, Reply, ReplyLine, Request, RequestL
 use noctule_daemon::settings::{MESH_DEFAULT, default_socket};
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How long the daemon may take beyond what was asked of it.
@@ -31,6 +32,9 @@ impl Client {
         let shown = path.display();
         let stream = UnixStream::connect(&path).map_err(|error| {
             Failure::trouble(match error.kind() {
+                ErrorKind::ConnectionRefused if is_no_socket(&path) => {
+                    format!("{shown} is not a socket: say where the control socket is with --socket")
+                }
                 ErrorKind::NotFound | ErrorKind::ConnectionRefused => format!(
                     "no node is running at {shown}: start one with \"noctule run --mesh {mesh} --interface ...\", or say where with --mesh or --socket"
                 ),
@@ -147,6 +151,11 @@ impl Client {
             _ => format!("the connection to the node at {shown} is lost: see its log"),
         })
     }
+}
+
+/// Whether something else is there.
+fn is_no_socket(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|found| !found.file_type().is_socket())
 }
 
 impl AsFd for Client {

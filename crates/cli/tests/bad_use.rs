@@ -66,6 +66,22 @@ fn wrong_settings_get_one_sentence_and_2() {
         2,
         &format!("{file} line 3: unknown key \"hop_penaltie\": did you mean \"hop_penalty\"?"),
     );
+    let pipe = scratch.path("pipe");
+    nix::unistd::mkfifo(pipe.as_str(), nix::sys::stat::Mode::S_IRUSR).unwrap();
+    for (path, shown) in [(pipe.as_str(), pipe.as_str()), ("/dev/zero", "/dev/zero"), ("/", "/")] {
+        assert_refused(
+            &noctule(&["run", "--config", path]),
+            2,
+            &format!("cannot read {shown}: it is not a file"),
+        );
+    }
+    let plain = scratch.path("plain");
+    fs::write(&plain, "").unwrap();
+    assert_refused(
+        &noctule(&["--socket", &plain, "o"]),
+        1,
+        &format!("{plain} is not a socket: say where the control socket is with --socket"),
+    );
     let missing = scratch.path("missing.toml");
     assert_refused(
         &noctule(&["run", "--config", &missing]),

@@ -18,6 +18,30 @@ pub(crate) struct Instance {
     made: Option<PathBuf>,
 }
 
+/// Longest path of a Unix socket, bytes (`sun_path` without its end).
+const PATH_LEN_MAX: usize = 107;
+
+/// Why there is no control socket: one sentence with the fix.
+#[derive(Debug, Eq, PartialEq, thiserror::Error)]
+pub(crate) enum NoInstance {
+    /// The disk is full or cannot be written.
+    #[error("{0}")]
+    Disk(String),
+    /// Anything else.
+    #[error("{0}")]
+    Wrong(String),
+}
+
+impl NoInstance {
+    fn of(error: &io::Error, sentence: String) -> Self {
+        use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+        match error.kind() {
+            StorageFull | ReadOnlyFilesystem | QuotaExceeded => Self::Disk(sentence),
+            _ => Self::Wrong(sentence),
+        }
+    }
+}
+
 /// The control socket while it exists.
 #[derive(Debug)]
 pub(crate) struct BoundSocket {
@@ -31,7 +55,13 @@ impl Instance {
     ///
     /// # Errors
     /// One sentence with the fix.
-    pub(crate) fn lock(socket: &Path) -> Result<Self, String> {
+    pub(crate) fn lock(socket: &Path) -> Result<Self, NoInstance> {
+        let len = socket.as_os_str().len();
+        if len > PATH_LEN_MAX {
+            return Err(NoInstance::Wrong(format!(
+                "the path of the control socket has {len} bytes, {PATH_LEN_MAX} are the most: choose a shorter one with --socket"
+            )));
+        }
         let lock_path = PathBuf::from(format!("{}.lock", socket.display()));
         let directory = match socket.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -53,18 +83,19 @@ impl Instance {
     ///
     /// # Errors
     /// One sentence with the fix.
-    pub(crate) fn bind(&self, socket: &Path) -> Result<(UnixListener, BoundSocket), String> {
+    pub(crate) fn bind(&self, socket: &Path) -> Result<(UnixListener, BoundSocket), NoInstance> {
         let shown = socket.display();
         match fs::symlink_metadata(socket) {
             // Whoever made it is dead: we hold the lock.
             Ok(found) if found.file_type().is_socket() => {
-                fs::remove_file(socket)
-                    .map_err(|error| format!("cannot remove the old {shown}: {error}"))?;
+                fs::remove_file(socket).map_err(|error| {
+                    NoInstance::of(&error, format!("cannot remove the old {shown}: {error}"))
+                })?;
             }
             Ok(_) => {
-                return Err(format!(
+                return Err(NoInstance::Wrong(format!(
                     "{shown} exists and is not a socket: remove it, or choose another path with --socket"
-                ));
+                )));
             }
             Err(_) => {}
         }
@@ -73,9 +104,12 @@ impl Instance {
         let bound = UnixListener::bind(socket);
         nix::sys::stat::umask(mask);
         let listener = bound.map_err(|error| {
-            format!(
-                "cannot make the control socket {shown}: {}: choose another path with --socket",
-                plain(&error)
+            NoInstance::of(
+                &error,
+                format!(
+                    "cannot make the control socket {shown}: {}: choose another path with --socket",
+                    plain(&error)
+                ),
             )
         })?;
         let identity = fs::symlink_metadata(socket).ok().map(|found| (found.dev(), found.ino()));
@@ -106,14 +140,17 @@ fn plain(error: &io::Error) -> String {
     text.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
-fn make_directory(directory: &Path) -> Result<Option<PathBuf>, String> {
+fn make_directory(directory: &Path) -> Result<Option<PathBuf>, NoInstance> {
     let shown = directory.display();
     match DirBuilder::new().mode(0o755).create(directory) {
         Ok(()) => Ok(Some(directory.to_owned())),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
-        Err(error) => Err(format!(
-            "cannot make the directory {shown}: {}: run it with sudo, or choose a path with --socket",
-            plain(&error)
+        Err(error) => Err(NoInstance::of(
+            &error,
+            format!(
+                "cannot make the directory {shown}: {}: run it with sudo, or choose a path with --socket",
+                plain(&error)
+            ),
         )),
     }
 }
@@ -125,13 +162,14 @@ fn remove_directory(made: Option<&Path>) {
     }
 }
 
-fn take_lock(path: &Path, socket: &Path) -> Result<Flock<File>, String> {
+fn take_lock(path: &Path, socket: &Path) -> Result<Flock<File>, NoInstance> {
     let cannot = |error: io::Error| {
-        format!(
+        let sentence = format!(
             "cannot write {}: {}: run it with sudo, or choose a path with --socket",
             path.display(),
             plain(&error)
-        )
+        );
+        NoInstance::of(&error, sentence)
     };
     // The holder of the lock may remove the file between our opening and locking it; then there is a new one.
     for _ in 0..16 {
@@ -153,10 +191,10 @@ fn take_lock(path: &Path, socket: &Path) -> Result<Flock<File>, String> {
                     "" => String::new(),
                     pid => format!(" (process {pid})"),
                 };
-                return Err(format!(
+                return Err(NoInstance::Wrong(format!(
                     "another noctule{holder} serves {}: stop it, or choose another path with --socket",
                     socket.display()
-                ));
+                )));
             }
             Err((_, errno)) => return Err(cannot(errno.into())),
         };
@@ -164,9 +202,11 @@ fn take_lock(path: &Path, socket: &Path) -> Result<Flock<File>, String> {
         if fs::metadata(path)
             .is_ok_and(|found| (found.dev(), found.ino()) == (locked.dev(), locked.ino()))
         {
-            lock.set_len(0).map_err(cannot)?;
-            lock.rewind().map_err(cannot)?;
-            writeln!(lock, "{}", std::process::id()).map_err(cannot)?;
+            // Only a help for people: on a full disk the lock holds without it.
+            let _ = lock
+                .set_len(0)
+                .and_then(|()| lock.rewind())
+                .and_then(|()| writeln!(lock, "{}", std::process::id()));
             return Ok(lock);
         }
     }
@@ -183,11 +223,23 @@ mod tests {
     }
 
     #[test]
+    fn a_path_that_no_socket_can_have_is_refused() {
+        let socket = scratch(&"s".repeat(108));
+        let refusal = Instance::lock(&socket).unwrap_err();
+        assert!(matches!(&refusal, NoInstance::Wrong(_)), "{refusal:?}");
+        let refusal = refusal.to_string();
+        assert!(
+            refusal.ends_with("107 are the most: choose a shorter one with --socket"),
+            "{refusal}"
+        );
+    }
+
+    #[test]
     fn a_second_daemon_is_told_of_the_first_and_nothing_is_left() {
         let directory = scratch("second");
         let socket = directory.join("bat0.sock");
         let first = Instance::lock(&socket).unwrap();
-        let refusal = Instance::lock(&socket).unwrap_err();
+        let refusal = Instance::lock(&socket).unwrap_err().to_string();
         assert_eq!(
             refusal,
             format!(
@@ -229,7 +281,7 @@ mod tests {
         let socket = directory.join("precious");
         fs::write(&socket, "data").unwrap();
         let instance = Instance::lock(&socket).unwrap();
-        let refusal = instance.bind(&socket).unwrap_err();
+        let refusal = instance.bind(&socket).unwrap_err().to_string();
         assert!(refusal.contains("is not a socket"), "{refusal}");
         drop(instance);
         assert_eq!(fs::read(&socket).unwrap(), b"data");
@@ -238,7 +290,7 @@ mod tests {
 
     #[test]
     fn a_place_that_cannot_be_written_gets_a_sentence() {
-        let refusal = Instance::lock(Path::new("/proc/noctule/bat0.sock")).unwrap_err();
+        let refusal = Instance::lock(Path::new("/proc/noctule/bat0.sock")).unwrap_err().to_string();
         assert!(refusal.starts_with("cannot make the directory /proc/noctule: "), "{refusal}");
         assert!(refusal.ends_with("choose a path with --socket"), "{refusal}");
     }

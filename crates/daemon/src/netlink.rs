@@ -12,6 +12,7 @@
 
 mod bridge;
 mod check;
+mod holder;
 mod link;
 mod message;
 mod monitor;
@@ -23,6 +24,7 @@ mod wireless;
 
 pub use bridge::port_vlans;
 pub use check::{BadInterface, MTU_MIN, check_hard_interface};
+pub(crate) use holder::is_held_by_another;
 pub use link::{Link, Links, MESH_ALIAS};
 pub use monitor::{LinkEvent, Monitor};
 pub use multicast::MulticastMonitor;

@@ -3,9 +3,10 @@
 
 use crate::clock::{self, Clock};
 use crate::control_socket::{Acceptor, QUESTIONS_MAX, Service};
-use crate::instance::Instance;
+use crate::instance::{Instance, NoInstance};
 use crate::netlink::{
-    self, Links, MESH_ALIAS, Monitor, MulticastMonitor, Setter, check_hard_interface,
+    self, BadInterface, Links, MESH_ALIAS, Monitor, MulticastMonitor, Setter, check_hard_interface,
+    is_held_by_another,
 };
 use crate::node::{
     End, MULTICAST_PERIOD, MeshInterface, Node, Ports, Probes, Rest, WorkerLine, derived_mac,
@@ -26,7 +27,7 @@ use noctule_fib::{Counters, HashKey, VlanSet, Writer};
 use noctule_wire::{Instant, Mac};
 use std::sync::Arc;
 use std::thread;
-use tracing::info;
+use tracing::{info, warn};
 
 /// Hints that wait for the engine; what comes when it is full is lost, and comes again with the client's next frame.
 const HINTS_MAX: usize = 1024;
@@ -63,12 +64,31 @@ pub fn run(config: Config) -> Result<(), Failure> {
         Failure::NotStarted(format!("cannot list the network interfaces: {error}"))
     })?;
     check_links(&config, &links).map_err(Failure::NotStarted)?;
-    let instance = Instance::lock(&config.socket).map_err(Failure::NotStarted)?;
-    let (listener, bound) = instance.bind(&config.socket).map_err(Failure::NotStarted)?;
+    let served = Instance::lock(&config.socket).and_then(|instance| {
+        let (listener, bound) = instance.bind(&config.socket)?;
+        Ok((instance, listener, bound))
+    });
+    let (served, unserved) = match served {
+        Ok(served) => (Some(served), None),
+        // The mesh can do without somebody looking at it.
+        Err(NoInstance::Disk(sentence)) if !config.socket_given => (None, Some(sentence)),
+        Err(NoInstance::Disk(sentence) | NoInstance::Wrong(sentence)) => {
+            return Err(Failure::NotStarted(sentence));
+        }
+    };
     let made = start(config, signals, &links).map_err(Failure::NotStarted)?;
     let Started { mut node, worker, service, log } = made;
-    let acceptor = Acceptor::start(listener, service)
-        .map_err(|error| Failure::NotStarted(format!("cannot start a thread: {error}")))?;
+    if let Some(sentence) = unserved {
+        warn!("runs without a control socket: {sentence}");
+    }
+    let (instance, acceptor, bound) = match served {
+        Some((instance, listener, bound)) => {
+            let acceptor = Acceptor::start(listener, service)
+                .map_err(|error| Failure::NotStarted(format!("cannot start a thread: {error}")))?;
+            (Some(instance), Some(acceptor), Some(bound))
+        }
+        None => (None, None, None),
+    };
 
     let end = node.attach_all().map(|()| node.run());
 
@@ -217,7 +237,11 @@ fn check_links(config: &Config, links: &Links) -> Result<(), String> {
             ));
         }
         if links.named(name).is_some() || !config.wait {
-            check_hard_interface(links, name, &[mesh]).map_err(|error| error.to_string())?;
+            let link =
+                check_hard_interface(links, name, &[mesh]).map_err(|error| error.to_string())?;
+            if is_held_by_another(link.index) {
+                return Err(BadInterface::Held { name: name.clone() }.to_string());
+            }
         }
     }
     Ok(())

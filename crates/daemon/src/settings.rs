@@ -160,6 +160,8 @@ pub struct Config {
     pub mtu: Option<u32>,
     /// Path of the control socket.
     pub socket: PathBuf,
+    /// Whether somebody asked for that path.
+    pub socket_given: bool,
     /// What is logged at most.
     pub log: LogLevel,
     /// Whether to start although a hard interface does not exist yet.
@@ -287,6 +289,13 @@ impl Written {
         } = self;
         let mesh = mesh.as_deref().unwrap_or(MESH_DEFAULT);
         let mesh = interface_name("mesh", mesh)?;
+        if ["all", "default"].contains(&mesh.as_str()) {
+            return Err(BadSetting::new(
+                "mesh",
+                format!("{mesh:?}"),
+                "the kernel keeps this name for itself (net.ipv4.conf): choose another",
+            ));
+        }
         let engine = control::Settings::default();
         let orig_interval_default = engine.orig_interval.as_millis() as i64;
         let orig_interval = in_range(
@@ -304,6 +313,7 @@ impl Written {
         }
         Ok(Config {
             socket: socket.clone().unwrap_or_else(|| default_socket(&mesh)),
+            socket_given: socket.is_some(),
             mesh_mac: mesh_mac.as_deref().map(station_mac).transpose()?,
             mtu: mtu.map(|mtu| in_range("mtu", mtu, 68, 65_503, "bytes")).transpose()?,
             log: log.as_deref().map_or(Ok(LogLevel::default()), log_level)?,

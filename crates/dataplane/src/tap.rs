@@ -38,6 +38,11 @@ pub enum TapError {
     /// `/dev/net/tun` is missing, or the kernel has no driver behind it.
     #[error("/dev/net/tun is not there: load the driver with `modprobe tun`")]
     NoTunDriver,
+    /// `/dev/net/tun` may not be opened.
+    #[error(
+        "no access to /dev/net/tun: run as root, or let this user read and write it (`ls -l /dev/net/tun`)"
+    )]
+    NoAccess,
     /// No right to make interfaces in this network namespace.
     #[error("making an interface is not permitted: run as root, or grant CAP_NET_ADMIN")]
     NotPermitted,
@@ -97,6 +102,7 @@ impl Tap {
         let flags = OFlag::O_RDWR | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
         let file = open("/dev/net/tun", flags, Mode::empty()).map_err(|errno| match errno {
             Errno::ENOENT | Errno::ENODEV | Errno::ENXIO => TapError::NoTunDriver,
+            Errno::EACCES | Errno::EPERM => TapError::NoAccess,
             _ => system("open(/dev/net/tun)")(errno),
         })?;
         let mut request = Request::new(short_name);

@@ -50,6 +50,14 @@ pub(super) fn a_primary_interface_that_goes_down_does_not_silence_the_node() -> 
     nodes[0].namespace.set_link("e1", &[Set::Down])?;
     wait_for_state(&nodes[0], "e1", "inactive")?;
     nodes[0].wait_for_ping(target, LIMIT)?;
+    // The tables go on, too.
+    for table in ["originators", "neighbors", "translocal", "transglobal"] {
+        let text = nodes[0].ask(&[table])?;
+        ensure!(
+            text.starts_with("[Noctule ") && text.contains("MainIF/MAC: e1/"),
+            "{table}: {text}"
+        );
+    }
     let primary = nodes[0].originator();
     // An old route would carry pings for minutes: ben must hear of that originator after the link went down.
     let down = Instant::now();
@@ -259,4 +267,26 @@ pub(super) fn a_tagged_frame_is_no_mesh_frame() -> Result<()> {
         ensure!(heard()?, "not yet");
         Ok(())
     })
+}
+
+pub(super) fn a_bridge_that_gets_the_mesh_interface_as_a_port_carries_no_mesh() -> Result<()> {
+    let (lab, mut nodes) = nodes(&["anna", "ben"])?;
+    {
+        let [anna, ben] = nodes.get_disjoint_mut([0, 1])?;
+        anna.link(ben, &lab, 1500)?;
+        anna.namespace.add_bridge("br0")?;
+        anna.namespace.set_link("e1", &[Set::Master("br0")])?;
+        anna.namespace.set_link("br0", &[Set::Up])?;
+        anna.start_on(&["br0"], &[], &QUICK)?;
+        ben.start(&QUICK)?;
+    }
+    let [anna, ben] = [&nodes[0], &nodes[1]];
+    anna.wait_for_ping(ben.address(), LIMIT)?;
+    // Now its frames would come back to it.
+    anna.namespace.set_link("bat0", &[Set::Master("br0")])?;
+    wait_for_state(anna, "br0", "inactive")?;
+    anna.namespace.set_link("bat0", &[Set::NoMaster])?;
+    wait_for_state(anna, "br0", "active")?;
+    anna.wait_for_ping(ben.address(), LIMIT)?;
+    Ok(())
 }

@@ -108,6 +108,7 @@ pub(super) fn a_taken_mesh_is_refused_in_one_sentence() -> Result<()> {
     anna.namespace.add_bridge("bat0")?;
     refuses(&lab, anna, &e2, "bat0 exists already")?;
     anna.namespace.delete_link("bat0")?;
+    refuses(&lab, anna, &[&e2[..], &["--mesh", "all"]].concat(), "the kernel keeps this name")?;
 
     anna.start_on(&["e1"], &[], &[])?;
     refuses(&lab, anna, &e2, "bat0 is the mesh interface of another noctule")?;
@@ -125,6 +126,13 @@ pub(super) fn a_taken_mesh_is_refused_in_one_sentence() -> Result<()> {
         anna,
         &[&["--interface", "br0"], &other[..]].concat(),
         "br0: it lies on the mesh interface bat0",
+    )?;
+    // Another mesh on the same interface would have the same originator address.
+    refuses(
+        &lab,
+        anna,
+        &[&["--interface", "e1"], &other[..]].concat(),
+        "e1: another noctule carries a mesh on it",
     )?;
     // The refused ones have not hurt the one that runs.
     ben.start(&QUICK)?;

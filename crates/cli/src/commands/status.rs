@@ -75,7 +75,7 @@ fn print(out: &mut dyn Write, mesh: &Mesh, status: &api::Status) -> Outcome<u8> 
 
 fn interface(row: &HardInterface, originator: Option<api::Address>) -> String {
     let state = match (row.hard_ifindex, row.active) {
-        (None, _) => "missing",
+        (None, _) => "inactive (does not exist, or is refused: see the log)",
         (_, true) => "active",
         (_, false) => "inactive",
     };

@@ -76,6 +76,14 @@ pub enum BadInterface {
         /// What it is a port of.
         master: String,
     },
+    /// Another node runs on it.
+    #[error(
+        "{name}: another noctule carries a mesh on it; stop that, or name another interface (a VLAN of this one does)"
+    )]
+    Held {
+        /// Its name.
+        name: String,
+    },
     /// It is a hard interface of the kernel's own mesh.
     #[error(
         "{name}: it belongs to the kernel's mesh interface {mesh}; take it out with `ip link set dev {name} nomaster`"

@@ -2,7 +2,7 @@
 //! (FWD-01 to FWD-10).
 
 use super::{End, Node};
-use crate::netlink::{BadInterface, Link, LinkEvent, check_hard_interface};
+use crate::netlink::{BadInterface, Link, LinkEvent, check_hard_interface, is_held_by_another};
 use crate::settings::InterfaceConfig;
 use crate::{clock, worker::Command};
 use core::time::Duration;
@@ -136,6 +136,8 @@ impl Node {
             if let Some(link) = self.monitor.links().named(&port.config.name).cloned() {
                 let name = link.name.clone();
                 self.attach(iface, link).map_err(|problem| format!("{name}: {problem}"))?;
+            } else {
+                info!(interface = %port.config.name, "does not exist yet: waits for it");
             }
         }
         self.adjust_mesh_mtu();
@@ -181,6 +183,7 @@ impl Node {
             }
         }
         self.refresh_vlans();
+        self.judge_all();
         None
     }
 
@@ -216,15 +219,43 @@ impl Node {
         check_hard_interface(self.monitor.links(), &link.name, &[&self.mesh.name]).err()
     }
 
+    /// Looks at all interfaces anew: what changed elsewhere, like the mesh interface that becomes a port of a bridge, can
+    /// make one unfit or fit.
+    fn judge_all(&mut self) {
+        for iface in Iface::all() {
+            let Some(port) = self.ports.get(iface) else { break };
+            if let Some(attached) = &port.attached {
+                let index = attached.link.index;
+                let Some(problem) = self.refusal(&attached.link) else { continue };
+                warn!("{problem}");
+                self.link_gone(index);
+                if let Some(port) = self.ports.get_mut(iface) {
+                    port.refused = Some(problem);
+                }
+            } else if port.refused.is_some()
+                && let Some(link) = self.monitor.links().named(&port.config.name).cloned()
+            {
+                self.link_present(link);
+            }
+        }
+    }
+
     fn attach(&mut self, iface: Iface, link: Link) -> Result<(), OpenError> {
         let settings = self.packet_settings();
-        let refusal = self.refusal(&link);
+        let held = is_held_by_another(link.index);
+        let refusal = self
+            .refusal(&link)
+            .or_else(|| held.then(|| BadInterface::Held { name: link.name.clone() }));
         let wifi = self.monitor.links().is_wireless(&link);
         let Some(port) = self.ports.get_mut(iface) else { return Ok(()) };
         if let Some(problem) = refusal {
             if port.refused.as_ref() != Some(&problem) {
                 warn!("{problem}");
                 port.refused = Some(problem);
+            }
+            if held {
+                // Nobody tells when the other has gone.
+                self.retry_at = Some(self.clock.now() + RETRY_AFTER);
             }
             return Ok(());
         }

@@ -47,7 +47,14 @@ impl Node {
         }
         match self.mesh.tap.set_mtu(mtu) {
             Ok(()) => {
-                info!(mtu, "mesh interface has another MTU");
+                match self.mesh.wanted_mtu {
+                    Some(wanted) if mtu < wanted => warn!(
+                        mtu,
+                        wanted,
+                        "the links cannot carry the MTU that the mesh interface should have"
+                    ),
+                    _ => info!(mtu, "mesh interface has another MTU"),
+                }
                 self.mesh.mtu = mtu;
                 self.tell_mesh_interface();
             }
@@ -106,11 +113,13 @@ impl Node {
         let mtu_changed = link.mtu != self.mesh.mtu;
         if mtu_changed {
             // Not set here, so it is what an operator wants.
+            info!(
+                from = self.mesh.mtu,
+                to = link.mtu,
+                "somebody set the MTU of the mesh interface"
+            );
             self.mesh.wanted_mtu = Some(link.mtu);
             self.mesh.mtu = link.mtu;
-            if self.engine.mesh_mtu_max().is_some_and(|max| link.mtu > max) {
-                warn!(mtu = link.mtu, "the links cannot carry this MTU of the mesh interface");
-            }
         }
         if mac_changed || mtu_changed {
             self.tell_mesh_interface();

@@ -33,11 +33,16 @@ impl Node {
         let overview = self.engine.overview();
         let settings = self.engine.settings();
         let multicast = self.engine.own_multicast();
-        // Only while it is active (MGMT section 1.3).
+        // The module has none while its link is down (MGMT section 1.3), and is silent then. Here the others go on, and so
+        // do the tables.
+        let any_active = self
+            .ports
+            .iter()
+            .any(|port| port.attached.as_ref().is_some_and(|attached| attached.link.has_carrier()));
         let primary = overview
             .primary_iface
             .and_then(|iface| self.ports.get(iface)?.attached.as_ref())
-            .filter(|attached| attached.link.has_carrier());
+            .filter(|_| any_active);
         api::Mesh {
             version: env!("CARGO_PKG_VERSION").into(),
             algo_name: ALGORITHM.into(),

@@ -1,9 +1,10 @@
 //! Settings from a TOML file. Whatever is wrong with it is told in one sentence with file and line.
 
 use super::{BadSetting, INTERFACE_KEYS, KEYS, Written, nearest};
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::Read;
 use std::ops::Range;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use toml::de::{DeTable, DeValue};
 
@@ -17,7 +18,12 @@ const FILE_LEN_MAX: u64 = 64 * 1024;
 pub fn read_file(path: &Path) -> Result<Written, String> {
     let shown = path.display();
     let cannot = |error: std::io::Error| format!("cannot read {shown}: {}", reason(&error));
-    let file = File::open(path).map_err(cannot)?;
+    // A named pipe that nobody writes to must not be waited for.
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC)
+        .open(path)
+        .map_err(cannot)?;
     if !file.metadata().map_err(cannot)?.is_file() {
         return Err(format!("cannot read {shown}: it is not a file"));
     }

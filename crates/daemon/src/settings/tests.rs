@@ -81,6 +81,7 @@ name = "eth1"
         mesh_mac: Some(Mac([2, 0, 0, 0, 0, 7])),
         mtu: Some(1400),
         socket: "/run/x.sock".into(),
+        socket_given: true,
         log: LogLevel::Debug,
         wait: true,
         engine: control::Settings {

@@ -1,7 +1,7 @@
 //! B.A.T.M.A.N. IV: link quality, OGM flooding and routes (02-batman-iv.md), without gateway selection and bonding.
 //!
 //! Each concern has its file: `window` and `tq` compute, `originator` and `neighbour` remember, `reception` judges what
-//! arrives, `ranking` chooses, `queue` and `emission` send, `purge` forgets, `report` shows.
+//! arrives, `ranking` chooses, `queue` and `emission` send, `purge` forgets, `eviction` makes room, `report` shows.
 //!
 //! Where this node differs from the reference, peers cannot tell, except that it goes on where the reference stops:
 //! * The first OGM of an interface leaves as soon as the interface is up, not an interval later (IV-19).
@@ -11,6 +11,7 @@
 //! * Routes by neighbours that fell silent are passed over (`purge`).
 
 mod emission;
+mod eviction;
 mod neighbour;
 mod originator;
 mod purge;
@@ -59,6 +60,7 @@ pub(crate) struct BatmanIv {
     /// Active interfaces in attachment order: the views besides the default one, in the order of IV-09.
     active: Vec<Iface>,
     queue: Queue,
+    pauses: eviction::Pauses,
     events: VecDeque<IvEvent>,
     /// `None` until the first interface is attached.
     next_purge: Option<Instant>,

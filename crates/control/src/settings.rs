@@ -59,10 +59,12 @@ impl Settings {
 /// How much a stranger can make us remember. A neighbour can make us forget, never grow without end.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Limits {
-    /// Originators known at once (IV-H2). Each hard interface of each node is one. At the limit
-    /// those without a route make room; if all have one, new ones are ignored.
+    /// Originators known at once (IV-H2). Each hard interface of each node is one. A quarter is kept for neighbours. At the
+    /// limit those make room to which no good route leads, then what a neighbour brought that leads to more than others do;
+    /// if all are in use, new ones are ignored.
     pub originators: usize,
-    /// Possible next hops remembered per originator (IV-H3).
+    /// Possible next hops remembered per originator (IV-H3). At the limit a better one takes the place of the worst; the
+    /// direct link always finds a place.
     pub candidates: usize,
     /// Clients of all other nodes together; one that several announce counts for each (TT-67). Each takes about 165
     /// bytes, tables of the data plane included: 11 MiB when a stranger has filled them. A mesh of 500 nodes with 10,000

@@ -97,6 +97,8 @@ counters! {
     McastFwd = "mcast_fwd",
     /// Their bytes as received, outer Ethernet header included.
     McastFwdBytes = "mcast_fwd_bytes",
+    /// Originators and possible next hops forgotten because a table was full (IV-H2, IV-H3).
+    TableEvicted = "table_evicted",
 }
 
 /// One thread's counters. Adding is for that thread alone; reading is for everybody.

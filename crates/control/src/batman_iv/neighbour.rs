@@ -29,12 +29,18 @@ pub(super) struct Neighbour {
     pub(super) heard: Instant,
     /// How many candidates refer to it; it lives as long as one does.
     candidates: usize,
+    /// How many originators are charged to it: by way of it the default route leads there, and they are not itself.
+    led: usize,
 }
 
 /// All neighbours on all interfaces.
 #[derive(Debug, Default)]
 pub(super) struct Neighbours {
     entries: BTreeMap<NextHop, Neighbour>,
+    /// Sum of [`Neighbour::led`].
+    led: usize,
+    /// No less than the largest of them.
+    most_led: usize,
 }
 
 impl Neighbours {
@@ -44,6 +50,7 @@ impl Neighbours {
             last_seen: now,
             heard: now,
             candidates: 0,
+            led: 0,
         });
         entry.candidates += 1;
         entry.candidates == 1
@@ -55,9 +62,43 @@ impl Neighbours {
         entry.candidates -= 1;
         let gone = entry.candidates == 0;
         if gone {
+            self.led -= entry.led;
             self.entries.remove(&hop);
         }
         gone
+    }
+
+    /// An originator is charged to another neighbour than before; either may be `None`.
+    pub(super) fn charge(&mut self, before: Option<NextHop>, after: Option<NextHop>) {
+        if let Some(entry) = before.and_then(|hop| self.entries.get_mut(&hop)) {
+            let less = entry.led.min(1);
+            entry.led -= less;
+            self.led -= less;
+        }
+        if let Some(entry) = after.and_then(|hop| self.entries.get_mut(&hop)) {
+            entry.led += 1;
+            self.led += 1;
+            self.most_led = self.most_led.max(entry.led);
+        }
+    }
+
+    /// How many originators are charged to a neighbour.
+    pub(super) fn led_by(&self, hop: NextHop) -> usize {
+        self.entries.get(&hop).map_or(0, |entry| entry.led)
+    }
+
+    /// How many originators are charged to anybody.
+    pub(super) const fn led_by_all(&self) -> usize {
+        self.led
+    }
+
+    /// No less than the most that are charged to one neighbour.
+    pub(super) const fn most_led(&self) -> usize {
+        self.most_led
+    }
+
+    pub(super) fn recount_most_led(&mut self) {
+        self.most_led = self.entries.values().map(|entry| entry.led).max().unwrap_or(0);
     }
 
     pub(super) fn get_mut(&mut self, hop: NextHop) -> Option<&mut Neighbour> {

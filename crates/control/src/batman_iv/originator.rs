@@ -112,7 +112,11 @@ pub(super) enum Tracked {
 #[derive(Clone, Debug)]
 pub(super) struct Originator {
     pub(super) mac: Mac,
+    /// When it appeared.
+    pub(super) since: Instant,
     pub(super) last_seen: Instant,
+    /// The neighbour that it is charged to, if its default route leads by another node (`eviction`).
+    pub(super) charged: Option<NextHop>,
     /// Oldest first. The protocol's list order is newest first (IV-90).
     pub(super) candidates: Vec<Candidate>,
     /// By [`View::index`]; `None` or missing at the end where a view was never needed (IV-08).
@@ -127,7 +131,9 @@ impl Originator {
     fn new(mac: Mac, now: Instant) -> Self {
         Self {
             mac,
+            since: now,
             last_seen: now,
+            charged: None,
             candidates: Vec::new(),
             views: vec![Some(Route::default())],
             tvlv_seq: None,
@@ -182,6 +188,11 @@ impl Originator {
     /// How many of our OGMs of an interface it sent back there.
     pub(super) fn echoes(&self, iface: Iface) -> u32 {
         self.view(View::Arrival(iface)).map_or(0, |route| route.echo.count())
+    }
+
+    /// Whether it sent back one of our OGMs, on any link.
+    pub(super) fn has_echoed(&self) -> bool {
+        self.views.iter().flatten().any(|route| route.echo.count() > 0)
     }
 
     /// Takes the sequence number of a record that `hop` delivered into one view's windows.

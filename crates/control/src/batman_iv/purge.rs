@@ -13,9 +13,6 @@ use noctule_wire::{Instant, Mac};
 const CANDIDATE_TIMEOUT: Duration = Duration::from_secs(200);
 /// An originator nobody delivered for longer is forgotten.
 const ORIGINATOR_TIMEOUT: Duration = Duration::from_secs(400);
-/// How many originators make room at once when the table is full, so that a flood of invented ones does not cost a look
-/// at the whole table for each.
-const EVICTED: usize = 64;
 /// Period of the purge (PURGE_TICK).
 pub(super) const TICK: Duration = Duration::from_secs(1);
 
@@ -68,25 +65,10 @@ impl BatmanIv {
         }
     }
 
-    /// Forgets some originators because the table is full (IV-H2): those to which no route leads, the longest silent first.
-    /// So whoever invents originators can push out what was invented, and nobody that is in use. Tells whether there is
-    /// room.
-    pub(super) fn evict(&mut self, ctx: &mut Context<'_>) -> bool {
-        let mut useless: Vec<_> = self
-            .originators
-            .iter()
-            .filter(|originator| !originator.has_router())
-            .map(|originator| (originator.last_seen, originator.mac))
-            .collect();
-        useless.sort_unstable();
-        for (_, mac) in useless.iter().take(EVICTED) {
-            self.forget(ctx, *mac);
-        }
-        !useless.is_empty()
-    }
-
-    fn forget(&mut self, ctx: &mut Context<'_>, mac: Mac) {
+    /// Forgets an originator, whatever is known of it.
+    pub(super) fn forget(&mut self, ctx: &mut Context<'_>, mac: Mac) {
         let Some(originator) = self.originators.remove(mac) else { return };
+        self.neighbours.charge(originator.charged, None);
         for candidate in originator.candidates {
             self.release(candidate.hop);
         }
@@ -115,9 +97,20 @@ impl BatmanIv {
         if !changed && !originator.candidates.iter().any(goes) {
             return;
         }
+        self.drop_candidates(ctx, slot, true, goes);
+    }
+
+    /// Removes candidates of an originator, and chooses routers anew: in all views, or only where they lost theirs.
+    pub(super) fn drop_candidates(
+        &mut self,
+        ctx: &mut Context<'_>,
+        slot: Slot,
+        all: bool,
+        goes: impl Fn(&Candidate) -> bool,
+    ) {
         let before: Vec<_> =
             self.views().map(|view| (view, self.originators.get(slot).router(view))).collect();
-        for candidate in self.originators.get_mut(slot).remove_candidates(goes) {
+        for candidate in self.originators.get_mut(slot).remove_candidates(&goes) {
             self.release(candidate.hop);
         }
         let mut lost = false;
@@ -126,7 +119,8 @@ impl BatmanIv {
             if originator.view(view).is_none() {
                 continue;
             }
-            let router = best_candidate(originator, view, |_| true);
+            let kept = old.filter(|_| !all).and_then(|old| originator.candidate(old));
+            let router = kept.or_else(|| best_candidate(originator, view, |_| true));
             if router.map(|router| originator.candidates[router].hop) == old {
                 // The same neighbour, perhaps by another number.
                 originator.view_mut(view).router = router;

@@ -11,23 +11,25 @@ use noctule_wire::Discard;
 use super::originator::Candidate;
 
 impl BatmanIv {
-    /// Number of a candidate, made if missing; with its first candidate a neighbour comes to be (IV-92).
+    /// Number of a candidate, made if missing for a record of quality `tq`; with its first candidate a neighbour comes to be (IV-92).
     ///
     /// # Errors
-    /// [`Discard::TableFull`] if the originator has too many (IV-H3).
+    /// [`Discard::TableFull`] if the originator has too many better ones (IV-H3).
     pub(super) fn candidate(
         &mut self,
-        ctx: &Context<'_>,
+        ctx: &mut Context<'_>,
         slot: Slot,
         hop: NextHop,
+        tq: u8,
     ) -> Result<usize, Discard> {
         let originator = self.originators.get_mut(slot);
         if let Some(index) = originator.candidate(hop) {
             return Ok(index);
         }
         if originator.candidates.len() >= ctx.settings.limits.candidates {
-            return Err(Discard::TableFull);
+            self.displace_candidate(ctx, slot, hop, tq)?;
         }
+        let originator = self.originators.get_mut(slot);
         originator.candidates.push(Candidate { hop, last_seen: ctx.now });
         let index = originator.candidates.len() - 1;
         if self.neighbours.acquire(hop, ctx.now) {
@@ -52,7 +54,7 @@ impl BatmanIv {
             let known = originator.candidate(hop);
             originator.view_mut(view).age_others(known, received.ogm.ttl);
         }
-        let index = self.candidate(ctx, slot, hop)?;
+        let index = self.candidate(ctx, slot, hop, tq)?;
         let originator = self.originators.get_mut(slot);
         originator.candidates[index].last_seen = ctx.now;
         originator.view_mut(view).delivery_mut(index).ring.push(tq);
@@ -102,6 +104,9 @@ impl BatmanIv {
         let (mac, router) = (originator.mac, originator.router(view));
         ctx.fib.set_router(mac, view, router);
         if view == View::Default {
+            let by = router.filter(|router| router.mac != mac);
+            let before = core::mem::replace(&mut originator.charged, by);
+            self.neighbours.charge(before, by);
             ctx.event(Event::RouteChanged { originator: mac, router });
         }
     }

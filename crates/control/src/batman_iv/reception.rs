@@ -93,7 +93,7 @@ impl BatmanIv {
         if ogm.flags.contains(OgmFlags::NOT_BEST) {
             return Err(Discard::NotBest);
         }
-        let slot = self.originator(ctx, ogm.originator).ok_or(Discard::TableFull)?;
+        let slot = self.originator(ctx, received).ok_or(Discard::TableFull)?;
         let sender = if received.direct { Some(slot) } else { self.originators.slot(from.mac) };
         let outcome = self.judge(ctx, received, slot, sender, View::Default).map(|_| ());
         for index in 0..self.active.len() {
@@ -129,12 +129,13 @@ impl BatmanIv {
         }
     }
 
-    /// The entry of an originator, made if missing; `None` when the table is full of originators in use (IV-H2).
-    fn originator(&mut self, ctx: &mut Context<'_>, mac: Mac) -> Option<Slot> {
+    /// The entry of an originator, made if missing; `None` when there is no place for it (IV-H2).
+    fn originator(&mut self, ctx: &mut Context<'_>, received: &Received<'_>) -> Option<Slot> {
+        let mac = received.ogm.originator;
         if let Some(slot) = self.originators.slot(mac) {
             return Some(slot);
         }
-        if self.originators.len() >= ctx.settings.limits.originators && !self.evict(ctx) {
+        if !self.make_room(ctx, received) {
             return None;
         }
         ctx.fib.add_originator(mac);
@@ -222,7 +223,7 @@ impl BatmanIv {
     ) -> Result<u8, Discard> {
         let &Received { ogm, from, direct, penalty, wifi } = received;
         let echoed = self.originators.get(sender).echoes(from.iface);
-        let link = self.candidate(ctx, sender, from)?;
+        let link = self.candidate(ctx, sender, from, u8::MAX)?;
         let neighbour = self.originators.get_mut(sender);
         if direct {
             neighbour.candidates[link].last_seen = ctx.now;

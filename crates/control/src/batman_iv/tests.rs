@@ -5,6 +5,7 @@ mod acceptance;
 mod aggregation;
 mod arithmetic;
 mod emission;
+mod eviction;
 mod invariants;
 mod mesh;
 mod node;
@@ -64,4 +65,16 @@ const fn ogm(originator: Mac, seqno: u32) -> Ogm<'static> {
 /// The same OGM, repeated by the node after the one with `previous_sender`'s address.
 const fn repeated(originator: Mac, seqno: u32, previous_sender: Mac, tq: u8) -> Ogm<'static> {
     Ogm { ttl: 49, previous_sender, tq, ..ogm(originator, seqno) }
+}
+
+/// Addresses that nobody has, one after the other.
+#[derive(Default)]
+struct Invented(u32);
+
+impl Invented {
+    fn next(&mut self) -> Mac {
+        self.0 += 1;
+        let [a, b, c, d] = self.0.to_be_bytes();
+        Mac([0x02, 0xee, a, b, c, d])
+    }
 }

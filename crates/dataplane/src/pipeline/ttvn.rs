@@ -40,7 +40,7 @@ impl Session<'_> {
             Ok(better) => Ok(Some(better)),
             // Nobody better is known than the one it is addressed to anyway: dropping would only lose it (TT-118).
             Err(Unchanged::SameOriginator) => Ok(None),
-            Err(Unchanged::NotFound) if self.guard.local(client).is_some() => Ok(self.ourselves()),
+            // That includes a client of ours that is leaving: its frames do not belong here any more (TT-24).
             Err(Unchanged::NotFound) => Err(Discard::OutdatedTtvn),
         }
     }

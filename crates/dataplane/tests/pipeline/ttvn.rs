@@ -76,13 +76,20 @@ fn fwd_66_tt_115_a_client_that_roamed_away_is_redirected_whatever_the_version() 
     assert_eq!(fate(&mut ben, 10, ANNA, BENS), To(CARA, 30), "also what is only passing by");
 }
 
+/// A client that is PENDING, removed and not yet committed, is none of ours: only what carries the current version is
+/// delivered, as without any entry.
 #[test]
-fn fwd_67_a_leaving_client_counts_as_here_until_it_is_found_elsewhere() {
+fn fwd_66_tt_116_a_leaving_client_is_not_here() {
     let mut ben = Ben::default();
     ben.writer.set_local(Client::untagged(BENS), ClientFlags::PENDING, ms(0));
-    assert_eq!(fate(&mut ben, 19, BEN_0, BENS), Delivered);
+    assert_eq!(fate(&mut ben, 19, BEN_0, BENS), Dropped(Discard::OutdatedTtvn));
+    assert_eq!(fate(&mut ben, 20, BEN_0, BENS), Delivered, "TT-119");
+    assert_eq!(fate(&mut ben, 29, CARA, BENS), Dropped(Discard::OutdatedTtvn));
+    assert_eq!(fate(&mut ben, 30, CARA, BENS), To(CARA, 30));
     ben.announce(BENS, ClientFlags::NONE, &[CARA]);
     assert_eq!(fate(&mut ben, 19, BEN_0, BENS), To(CARA, 30));
+    ben.send(ms(0), &hello(Mac::BROADCAST, BENS));
+    assert_eq!(fate(&mut ben, 19, BEN_0, BENS), Delivered, "it has spoken again");
     ben.writer.set_local(Client::untagged(BENS), ClientFlags::NEW, ms(0));
     assert_eq!(fate(&mut ben, 19, BEN_0, BENS), Delivered, "NEW is one of ours (TT-24)");
 }

@@ -24,6 +24,7 @@ mod window;
 
 use crate::interfaces::Interfaces;
 use crate::{Context, Routing};
+use core::time::Duration;
 use emission::Cycle;
 use neighbour::Neighbours;
 use noctule_fib::{IFACES_MAX, Iface, NextHop, View};
@@ -60,6 +61,8 @@ pub(crate) struct BatmanIv {
     /// Active interfaces in attachment order: the views besides the default one, in the order of IV-09.
     active: Vec<Iface>,
     queue: Queue,
+    /// How long the records of the frame at hand wait at least before they are repeated (FWD_DELAY).
+    forward_delay: Duration,
     pauses: eviction::Pauses,
     events: VecDeque<IvEvent>,
     /// `None` until the first interface is attached.
@@ -113,6 +116,13 @@ impl BatmanIv {
         self.refresh_active(interfaces);
         self.discard_queued(iface);
         self.purge(ctx, interfaces);
+    }
+
+    /// The settings changed: with a shorter interval the next OGM does not wait for the end of the old one.
+    pub(crate) fn settings_changed(&mut self, ctx: &mut Context<'_>) {
+        for cycle in self.cycles.iter_mut().flatten() {
+            cycle.due = cycle.due.min(emission::next_emission(ctx));
+        }
     }
 
     /// The next thing the rest of the engine has to know, oldest first.

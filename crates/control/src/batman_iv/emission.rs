@@ -61,6 +61,11 @@ pub(super) fn next_emission(ctx: &mut Context<'_>) -> Instant {
         + jitter
 }
 
+/// The random delay before a rebroadcast.
+pub(super) fn forward_delay(ctx: &mut Context<'_>) -> Duration {
+    ctx.rng.millis_below(FORWARD_DELAY_MS)
+}
+
 impl BatmanIv {
     /// Takes the next number for the OGM after this one, and moves the windows in which its echoes count (IV-18).
     pub(super) fn prepare(&mut self, iface: Iface, due: Instant) {
@@ -167,7 +172,7 @@ impl BatmanIv {
         interfaces: &Interfaces,
         record: &Rebroadcast<'_>,
     ) {
-        let target = ctx.now + ctx.rng.millis_below(FORWARD_DELAY_MS);
+        let target = ctx.now + self.forward_delay;
         if !ctx.settings.aggregation {
             if !self.queue.open(target, record) {
                 ctx.discard(Discard::QueueFull);
@@ -181,7 +186,9 @@ impl BatmanIv {
             (_, Some((_, aggregate))) => aggregate.append(record),
             (Some((_, riders)), None) => riders.append(record),
             (None, None) => {
-                if !self.queue.open(target + HOLD, record) {
+                if let Some(aggregate) = self.queue.joinable_when_full(record, mtu) {
+                    aggregate.append(record);
+                } else if !self.queue.open(target + HOLD, record) {
                     ctx.discard(Discard::QueueFull);
                 }
             }

@@ -59,7 +59,8 @@ impl Class {
             Self::DirectLink(iface) | Self::OwnSecondary(iface) => {
                 record.direct && record.ogm.ttl == 1 && record.incoming == iface
             }
-            Self::LastHop => false,
+            // The reference lets nobody join. One frame with many of them must not become many frames.
+            Self::LastHop => !record.direct && record.ogm.ttl <= 1,
         }
     }
 }
@@ -187,6 +188,23 @@ impl Queue {
                     && waiting.aggregate.has_room(record, mtu, (0, 0))
             })
             .map(|((at, _), waiting)| (*at, &mut waiting.aggregate))
+    }
+
+    /// The aggregate that leaves first of those that have room for a record, if the queue is full. Who may join whom is
+    /// up to the sender (IV-29), and answers that are lost make links look worse than they are.
+    pub(super) fn joinable_when_full(
+        &mut self,
+        record: &Rebroadcast<'_>,
+        mtu: u32,
+    ) -> Option<&mut Aggregate> {
+        if self.waiting.len() < QUEUE_MAX {
+            return None;
+        }
+        self.waiting
+            .values_mut()
+            .filter(|waiting| waiting.outgoing == record.outgoing)
+            .map(|waiting| &mut waiting.aggregate)
+            .find(|aggregate| aggregate.has_room(record, mtu, (0, 0)))
     }
 
     /// Opens an aggregate with `record`. `false`: there are too many (IV-32).

@@ -2,7 +2,7 @@
 
 use super::originator::{Duplicate, Slot, Tracked};
 use super::queue::Rebroadcast;
-use super::{BatmanIv, IvEvent, tq};
+use super::{BatmanIv, IvEvent, emission, tq};
 use crate::interfaces::Interfaces;
 use crate::{Context, Event};
 use noctule_fib::{Counter, Iface, NextHop, View};
@@ -17,6 +17,8 @@ pub(super) struct Received<'a> {
     pub(super) from: NextHop,
     /// Came from its originator itself (IV-52).
     pub(super) direct: bool,
+    /// Whether an answer is due if it came directly.
+    answered: bool,
     /// Penalty of the interface it came in by.
     penalty: u8,
     /// Whether that one is wireless.
@@ -55,12 +57,21 @@ impl BatmanIv {
         if let Some(neighbour) = self.neighbours.get_mut(from) {
             neighbour.heard = ctx.now;
         }
+        // One draw for all of them: what came together leaves together (IV-26).
+        self.forward_delay = emission::forward_delay(ctx);
+        // A neighbour's own OGM is in a frame once. More of them, each answered in a frame of its own (IV-29), would make a
+        // flood of one frame.
+        let mut spoken = false;
         for record in Ogms::new(bytes) {
             let outcome = record.and_then(|ogm| {
+                let direct = from.mac == ogm.originator;
+                let answered = direct && !spoken;
+                spoken |= direct;
                 let received = Received {
                     ogm,
                     from,
-                    direct: from.mac == ogm.originator,
+                    direct,
+                    answered,
                     penalty: interface.settings.hop_penalty,
                     wifi: interface.link.wifi,
                 };
@@ -221,7 +232,7 @@ impl BatmanIv {
         sender: Slot,
         view: View,
     ) -> Result<u8, Discard> {
-        let &Received { ogm, from, direct, penalty, wifi } = received;
+        let &Received { ogm, from, direct, penalty, wifi, .. } = received;
         let echoed = self.originators.get(sender).echoes(from.iface);
         let link = self.candidate(ctx, sender, from, u8::MAX)?;
         let neighbour = self.originators.get_mut(sender);
@@ -273,11 +284,11 @@ fn forwarded<'a>(
     judged: Judged,
     outgoing: Iface,
 ) -> Option<Ogm<'a>> {
-    let &Received { ogm, from, direct, .. } = received;
+    let &Received { ogm, from, direct, answered, .. } = received;
     let wanted = if direct {
         // The neighbour measures by our answer, so it gets one whatever we think of the record (IV-79). Its secondary
         // interfaces concern this link only (IV-78).
-        ogm.ttl > 2 || outgoing == from.iface
+        answered && (ogm.ttl > 2 || outgoing == from.iface)
     } else {
         judged.best && judged.tq != 0 && judged.duplicate != Duplicate::Neighbour
     };

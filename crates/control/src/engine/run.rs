@@ -132,7 +132,11 @@ impl Engine {
                     .map(|interface| interface.link.mac);
                 icmp::on_probe(&mut ctx, parts.batman_iv, exit, probe);
             }
-            Input::Settings(settings) => self.settings = settings.clone().clamp(),
+            Input::Settings(settings) => {
+                self.settings = settings.clone().clamp();
+                let (mut ctx, parts) = self.split(now);
+                parts.batman_iv.settings_changed(&mut ctx);
+            }
             Input::Deadline => self.on_deadline(now),
         }
         self.drain_parts(now);

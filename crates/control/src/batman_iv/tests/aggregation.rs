@@ -31,7 +31,7 @@ fn iv_27_iv_28_iv_29_classes() {
     #[rustfmt::skip]
     let rows: [(&str, Class, [bool; 5]); 6] = [
         ("opened by a flooding record",           opened(&flooding),              [true,  true,  false, false, false]),
-        ("opened by a record with TTL 1",         opened(&last_hop),              [false, false, false, false, false]),
+        ("opened by a record with TTL 1",         opened(&last_hop),              [false, true,  false, false, false]),
         ("opened by an answer to a primary",      opened(&answer_primary),        [false, false, false, true,  false]),
         ("opened by an answer to a secondary",    opened(&answer_secondary),      [false, false, false, true,  false]),
         ("own OGM of the primary",                Class::OwnPrimary,              [true,  true,  false, false, false]),
@@ -331,6 +331,52 @@ fn iv_32_the_queue_is_bounded() {
     assert_eq!(sent[0].records()[0].originator, ME);
     node.hear(0, PEER, repeated(mac(100, 1), 9, mac(8, 1), 225));
     assert_eq!(node.run(20).len(), 1, "there is room again");
+}
+
+/// IV-32, IV-H6: with aggregation, a full queue still takes what finds room in the frames that wait anyway, whatever its class: a
+/// flood of strangers, each of whom gets an answer in a frame of its own (IV-29), costs no neighbour its answer.
+#[test]
+fn iv_32_iv_h6_a_full_queue_is_shared() {
+    let mut node = relay();
+    for stranger in 0..600_u32 {
+        let stranger = Mac([2, 0, 0, 1, (stranger >> 8) as u8, stranger as u8]);
+        node.hear(0, stranger, ogm(stranger, 1));
+    }
+    node.hear(0, PEER, ogm(PEER, 101));
+    assert_eq!(node.discarded(Discard::QueueFull), 0);
+    node.mute();
+    let sent = node.run(300);
+    assert_eq!(sent.len(), 256);
+    assert!(sent.iter().all(|sent| sent.payload().len() <= 512));
+    let answers: Vec<_> = sent.iter().flat_map(Sent::records).collect();
+    assert_eq!(answers.len(), 601);
+    assert!(answers.iter().all(|ogm| ogm.flags.contains(OgmFlags::DIRECT_LINK)));
+    assert_eq!(answers.iter().filter(|ogm| ogm.originator == PEER).count(), 1);
+}
+
+/// IV-H6: one frame full of records becomes no more frames than its bytes need, by each interface, whatever the records are.
+#[test]
+fn iv_h6_one_frame_is_not_many() {
+    for ttl in [50, 3, 2] {
+        // As many records as fit a frame of 1500 bytes: of originators that PEER leads to, or of PEER itself.
+        for direct in [false, true] {
+            let mut node = relay();
+            let records = |seqno: u32| -> Vec<_> {
+                let far = |number: u32| repeated(mac(100, number as u8), seqno, mac(8, 1), 225);
+                let own = |number: u32| ogm(PEER, 100 + seqno * 62 + number);
+                (0..62)
+                    .map(|number| Ogm { ttl, ..if direct { own(number) } else { far(number) } })
+                    .collect()
+            };
+            node.receive(0, PEER, &records(3));
+            node.repeats();
+            node.receive(0, PEER, &records(4));
+            let sent = node.run(300);
+            let repeated: usize = sent.iter().map(|sent| sent.records().len()).sum();
+            let (count, frames) = if direct { (1, 1) } else { (62, 3) };
+            assert_eq!((repeated, sent.len()), (count, frames), "TTL {ttl}, direct: {direct}");
+        }
+    }
 }
 
 /// IV-33: a record above 512 bytes is repeated as it is, alone; one above the MTU of a link leaves by the others only.

@@ -276,3 +276,17 @@ fn iv_04_own_flags_are_0() {
     }
     assert!(node.router(PEER, View::Default).is_some_and(|router| router == hop(0, PEER)));
 }
+
+/// IV-15: a shorter interval counts from the moment it is set, a longer one after the next OGM.
+#[test]
+fn iv_15_a_shorter_interval_counts_at_once() {
+    for (before, after, first) in [(600_000, 1000, 1020), (1000, 600_000, 1020)] {
+        let mut node = Node::with_interfaces(&[FIRST]);
+        node.settings.orig_interval = ms(before);
+        node.run(100);
+        node.settings.orig_interval = ms(after);
+        node.with(|iv, ctx, _| iv.settings_changed(ctx));
+        assert_eq!(node.run(first).len(), 1, "{before} to {after}");
+        assert_eq!(node.run(5000).len() > 1, after == 1000, "{before} to {after}");
+    }
+}

@@ -140,7 +140,8 @@ fn iv_h2_a_flood_of_originators_shuts_nobody_out() {
                 frame.resize(start + ogm.wire_len(), 0);
                 ogm.emit(&mut frame[start..]);
             }
-            mesh.inject(victim, 0, &frame);
+            // The chain goes on by the second interface.
+            mesh.inject(victim, usize::from(!strangers), &frame);
             mesh.run(Duration::from_millis(2));
             if step == 10_000 {
                 assert!(mesh.engine(victim).overview().originators > 2000, "{flood:?}");

@@ -12,7 +12,7 @@
 use super::BatmanIv;
 use super::originator::{Originator, Slot};
 use super::reception::Received;
-use crate::{Context, Routing};
+use crate::Context;
 use core::time::Duration;
 use noctule_fib::{Counter, NextHop, View};
 use noctule_wire::{Discard, Instant, Mac};
@@ -57,14 +57,20 @@ impl BatmanIv {
         if received.direct {
             return !full || self.evict_worthless(ctx) || self.displace(ctx, None);
         }
-        if self.router(received.from.mac, View::Default).is_none() {
-            // It would get no route (IV-56).
+        if !self.leads(ctx, received) {
             return !full;
         }
         if self.neighbours.led_by_all() >= limit - limit / 4 {
             return self.displace(ctx, Some(received.from));
         }
         !full || self.evict_worthless(ctx) || self.displace(ctx, Some(received.from))
+    }
+
+    /// Whether a new originator gets a route by the record of a neighbour (IV-56, IV-65), and so is charged to it.
+    fn leads(&self, ctx: &Context<'_>, received: &Received<'_>) -> bool {
+        let Some(sender) = self.originators.slot(received.from.mac) else { return false };
+        self.originators.get(sender).router(View::Default).is_some()
+            && self.quality(ctx, received, sender, View::Default) > 0
     }
 
     /// Forgets some of those that are worth least, the longest silent first.

@@ -232,23 +232,39 @@ impl BatmanIv {
         sender: Slot,
         view: View,
     ) -> Result<u8, Discard> {
-        let &Received { ogm, from, direct, penalty, wifi, .. } = received;
-        let echoed = self.originators.get(sender).echoes(from.iface);
+        let &Received { from, direct, .. } = received;
         let link = self.candidate(ctx, sender, from, u8::MAX)?;
         let neighbour = self.originators.get_mut(sender);
         if direct {
             neighbour.candidates[link].last_seen = ctx.now;
         }
-        let heard = neighbour.view_mut(view).delivery_mut(link).received.count();
+        neighbour.view_mut(view).delivery_mut(link);
         self.originators.get_mut(slot).last_seen = ctx.now;
+        Ok(self.quality(ctx, received, sender, view))
+    }
+
+    /// The arithmetic of it, with what is known of the link.
+    pub(super) fn quality(
+        &self,
+        ctx: &Context<'_>,
+        received: &Received<'_>,
+        sender: Slot,
+        view: View,
+    ) -> u8 {
+        let &Received { ogm, from, penalty, wifi, .. } = received;
+        let neighbour = self.originators.get(sender);
+        let echoed = neighbour.echoes(from.iface);
+        let delivery =
+            neighbour.candidate(from).and_then(|link| neighbour.view(view)?.delivery(link));
+        let heard = delivery.map_or(0, |delivery| delivery.received.count());
         let half_duplex = wifi && view == View::Arrival(from.iface);
         let hop_penalty = half_duplex.then_some(ctx.settings.hop_penalty);
-        Ok(tq::record_quality(
+        tq::record_quality(
             ogm.tq,
             tq::own_quality(echoed, heard),
             tq::asymmetry(heard),
             tq::interface_quality(penalty, hop_penalty),
-        ))
+        )
     }
 }
 

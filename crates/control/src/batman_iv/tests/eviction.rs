@@ -190,4 +190,16 @@ fn iv_h2_hearsay_takes_no_place_in_a_full_table() {
     }
     assert_eq!((node.iv.len(), evicted(&node)), (50, 0));
     assert_eq!(node.discarded(Discard::TableFull), 50);
+    // A neighbour that has a route, but no longer answers us, leads nowhere either; nor does a record of no quality.
+    let mut node = Node::with_interfaces(&[ME]);
+    node.settings.limits.originators = 50;
+    node.warm(&[(0, LIAR)], 100);
+    for number in 0..100 {
+        if number == 50 {
+            (0..64).for_each(|_| node.prepare(0));
+        }
+        let tq = if number < 50 { 0 } else { 255 };
+        node.hear(0, LIAR, repeated(invented.next(), 1, mac(8, 2), tq));
+    }
+    assert_eq!((node.iv.len(), evicted(&node)), (50, 0));
 }

@@ -7,6 +7,7 @@ mod forwarding;
 mod fragments;
 mod hostile;
 mod interfaces;
+mod lan;
 mod learning;
 mod listeners;
 mod scripts;
@@ -33,6 +34,11 @@ const CASES: &[Case] = cases![
     forwarding::a_restarted_node_is_back_soon,
     bridge::clients_behind_bridges_reach_each_other,
     bridge::a_client_that_moves_is_reachable_again,
+    lan::dhcp_crosses_three_hops,
+    lan::arp_is_answered_once_across_three_hops,
+    lan::ipv6_hosts_configure_themselves_across_three_hops,
+    lan::mdns_finds_a_service_across_three_hops,
+    lan::a_transfer_goes_on_while_the_phone_walks,
     broadcast::broadcasts_pass_at_once_after_start,
     broadcast::a_broadcast_arrives_once_over_a_ring,
     fragments::fwd_114_packets_of_every_size_cross_two_hops,

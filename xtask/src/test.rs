@@ -91,6 +91,11 @@ fn missing(tier: &Tier) -> Option<String> {
         Need::Program(program, package) => {
             packages::ensure(&[(program, package)]).err().map(|error| format!("{error:#}"))
         }
+        Need::Helpful(program, package) => {
+            // The cases that use it say that it is missing.
+            let _ = packages::ensure(&[(program, package)]);
+            None
+        }
     })
 }
 

@@ -11,20 +11,20 @@ use crate::lab::{End, Lab, Namespace, Set, wait_for};
 use crate::node::{Node, transfer, wait_for_ping};
 
 /// Puts the node's `bat0` into a bridge.
-fn bridge(node: &Node) -> Result<()> {
+pub(super) fn bridge(node: &Node) -> Result<()> {
     node.namespace.add_bridge("br0")?;
     node.namespace.set_link("bat0", &[Set::Master("br0")])?;
     node.namespace.set_link("br0", &[Set::Up])
 }
 
 /// A host with one interface.
-struct Client {
-    namespace: Namespace,
+pub(super) struct Client {
+    pub(super) namespace: Namespace,
     number: u8,
 }
 
 impl Client {
-    fn new(lab: &Lab, name: &str, number: u8) -> Result<Self> {
+    pub(super) fn new(lab: &Lab, name: &str, number: u8) -> Result<Self> {
         Ok(Self { namespace: lab.namespace(name)?, number })
     }
 
@@ -32,12 +32,12 @@ impl Client {
         [0x06, 0xc1, 0, 0, 0, self.number]
     }
 
-    const fn address(&self) -> Ipv4Addr {
+    pub(super) const fn address(&self) -> Ipv4Addr {
         Ipv4Addr::new(10, 98, 0, self.number)
     }
 
     /// Connects it to the node's bridge.
-    fn plug(&self, lab: &Lab, node: &Node) -> Result<()> {
+    pub(super) fn plug(&self, lab: &Lab, node: &Node) -> Result<()> {
         let port = format!("port{}", self.number);
         let there = End { name: &port, mac: [0x06, 0xc2, 0, 0, 0, self.number] };
         let here = End { name: "eth0", mac: self.mac() };
@@ -46,12 +46,12 @@ impl Client {
         self.namespace.add_address("eth0", &format!("{}/24", self.address()))
     }
 
-    fn unplug(&self) -> Result<()> {
+    pub(super) fn unplug(&self) -> Result<()> {
         self.namespace.delete_link("eth0")
     }
 
     /// Whether the node announces it.
-    fn is_announced_by(&self, node: &Node, asked: &Node) -> Result<()> {
+    pub(super) fn is_announced_by(&self, node: &Node, asked: &Node) -> Result<()> {
         let rows = asked.table("transglobal")?;
         let found = rows.iter().any(|row| {
             row["tt_address"] == mac_text(self.mac())

@@ -14,6 +14,8 @@ pub(crate) enum Need {
     Laboratory,
     /// A program and the Debian package that has it.
     Program(&'static str, &'static str),
+    /// The same, but only some cases need it, which are skipped without.
+    Helpful(&'static str, &'static str),
 }
 
 /// A tier.
@@ -123,7 +125,16 @@ pub(crate) const TIERS: &[Tier] = &[
     Tier {
         name: "netns",
         about: "real nodes on this kernel",
-        needs: &[Need::Laboratory],
+        needs: &[
+            Need::Laboratory,
+            Need::Helpful("dnsmasq", "dnsmasq-base"),
+            Need::Helpful("busybox", "busybox"),
+            Need::Helpful("arping", "iputils-arping"),
+            Need::Helpful("avahi-daemon", "avahi-daemon"),
+            Need::Helpful("avahi-browse", "avahi-utils"),
+            Need::Helpful("dbus-daemon", "dbus"),
+            Need::Helpful("iperf3", "iperf3"),
+        ],
         limit: minutes(15),
         run: |job| job.verb(&["netns"]),
     },

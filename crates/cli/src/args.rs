@@ -1,8 +1,8 @@
 //! The command line as typed. A wrong one gets one sentence and exit status 2.
 
 use crate::commands::{
-    interfaces, mcast_flags, neighbors, originators, ping, run, statistics, status, traceroute,
-    transglobal, translocal, version,
+    dat_cache, interfaces, mcast_flags, neighbors, originators, ping, run, statistics, status,
+    traceroute, transglobal, translocal, version,
 };
 use crate::failure::Failure;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -53,6 +53,9 @@ pub(crate) enum Command {
     /// Show which multicast frames the nodes want
     #[command(name = "mcast_flags", visible_alias = "mf")]
     McastFlags(mcast_flags::Args),
+    /// Show the cache of the distributed ARP table
+    #[command(name = "dat_cache", visible_alias = "dc")]
+    DatCache(dat_cache::Args),
     /// Show the hard interfaces
     #[command(visible_alias = "if", alias = "interface")]
     Interfaces(interfaces::Args),

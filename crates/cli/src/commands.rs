@@ -1,5 +1,6 @@
 //! The commands, one file each: what can be typed, what is done, what is printed.
 
+pub(crate) mod dat_cache;
 pub(crate) mod interfaces;
 pub(crate) mod mcast_flags;
 pub(crate) mod neighbors;
@@ -30,6 +31,7 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> Status {
         Command::Translocal(args) => translocal::run(common, args, out),
         Command::Transglobal(args) => transglobal::run(common, args, out),
         Command::McastFlags(args) => mcast_flags::run(common, args, out),
+        Command::DatCache(args) => dat_cache::run(common, args, out),
         Command::Interfaces(args) => interfaces::run(common, args, out),
         Command::Statistics(args) => statistics::run(common, args, out),
         Command::Ping(args) => ping::run(common, args, out),

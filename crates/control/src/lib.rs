@@ -6,6 +6,7 @@
 
 mod batman_iv;
 mod context;
+mod distributed_arp_table;
 mod engine;
 mod icmp;
 mod interfaces;

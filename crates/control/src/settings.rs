@@ -15,6 +15,8 @@ pub struct Settings {
     pub fragmentation: bool,
     /// Find out what each link really carries, and cut packets accordingly.
     pub mtu_probing: bool,
+    /// Take part in the distributed ARP table, and answer ARP requests from it.
+    pub distributed_arp_table: bool,
     /// Lower the maximum segment size of TCP connections to what crosses the links in one piece.
     pub clamp_mss: bool,
     /// Flood all multicast frames, whoever listens (MCAST-31).
@@ -34,6 +36,7 @@ impl Default for Settings {
             fragmentation: true,
             mtu_probing: true,
             clamp_mss: false,
+            distributed_arp_table: true,
             multicast_forceflood: false,
             multicast_fanout: 16,
             limits: Limits::default(),

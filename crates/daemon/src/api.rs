@@ -6,8 +6,8 @@ pub(crate) mod rows;
 
 pub use mac::Address;
 pub use rows::{
-    ClientFlagsRow, GlobalClient, HardInterface, LocalClient, McastFlags, McastFlagsPrivRow,
-    McastFlagsRow, Mesh, Neighbor, Originator, Status,
+    ClientFlagsRow, DatCacheRow, GlobalClient, HardInterface, LocalClient, McastFlags,
+    McastFlagsPrivRow, McastFlagsRow, Mesh, Neighbor, Originator, Status,
 };
 
 use serde::{Deserialize, Serialize};
@@ -49,6 +49,8 @@ pub enum Request {
     Transglobal,
     /// What everybody wants of multicast.
     McastFlags,
+    /// The cache of the distributed ARP table.
+    DatCache,
     /// The hard interfaces.
     Interfaces,
     /// Counters and discard reasons.
@@ -107,6 +109,8 @@ pub enum Reply {
     Transglobal(Vec<GlobalClient>),
     /// To [`Request::McastFlags`].
     McastFlags(Vec<McastFlags>),
+    /// To [`Request::DatCache`].
+    DatCache(Vec<DatCacheRow>),
     /// To [`Request::Interfaces`].
     Interfaces(Vec<HardInterface>),
     /// To [`Request::Statistics`].

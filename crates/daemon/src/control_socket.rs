@@ -55,6 +55,7 @@ pub(crate) enum Table {
     Translocal,
     Transglobal,
     McastFlags,
+    DatCache,
     Interfaces,
 }
 

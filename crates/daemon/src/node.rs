@@ -17,7 +17,7 @@ pub(crate) use probes::Probes;
 pub(crate) use rest::Rest;
 
 use crate::clock::{Clock, poll_timeout_ms};
-use crate::control_socket::{Asked, Question};
+use crate::control_socket::{Asked, Question, Table};
 use crate::netlink::{Monitor, MulticastMonitor};
 use crate::settings::Config;
 use crate::wake::Wake;
@@ -191,6 +191,10 @@ impl Node {
     fn take_questions(&mut self) {
         while let Ok(Asked { question, answer }) = self.questions.try_recv() {
             match question {
+                Question::Table(Table::DatCache) => {
+                    let line = Box::new(self.table(&Table::DatCache));
+                    self.worker.send(Command::DatCache { line, answer });
+                }
                 Question::Table(table) => {
                     // A tool that has gone meanwhile misses nothing.
                     let _ = answer.try_send(self.table(&table));

@@ -46,6 +46,8 @@ pub struct Written {
     pub fragmentation: Option<bool>,
     /// Whether to find out what each link really carries.
     pub mtu_probing: Option<bool>,
+    /// Whether ARP requests are answered from the distributed ARP table.
+    pub distributed_arp_table: Option<bool>,
     /// Whether TCP segments are kept short enough to cross the links in one piece.
     pub clamp_mss: Option<bool>,
     /// Whether all multicast frames are flooded.
@@ -88,6 +90,7 @@ const KEYS: &[&str] = &[
     "fragmentation",
     "mtu_probing",
     "clamp_mss",
+    "distributed_arp_table",
     "multicast_forceflood",
     "multicast_mode",
     "multicast_fanout",
@@ -239,6 +242,7 @@ impl Written {
             fragmentation: self.fragmentation.or(file.fragmentation),
             mtu_probing: self.mtu_probing.or(file.mtu_probing),
             clamp_mss: self.clamp_mss.or(file.clamp_mss),
+            distributed_arp_table: self.distributed_arp_table.or(file.distributed_arp_table),
             // Two names of one thing: what is written here under either name goes before the file.
             multicast_mode: if self.multicast_forceflood.is_some() {
                 self.multicast_mode
@@ -280,6 +284,7 @@ impl Written {
             fragmentation,
             mtu_probing,
             clamp_mss,
+            distributed_arp_table,
             multicast_forceflood,
             multicast_mode,
             multicast_fanout,
@@ -325,6 +330,8 @@ impl Written {
                 fragmentation: fragmentation.unwrap_or(engine.fragmentation),
                 mtu_probing: mtu_probing.unwrap_or(engine.mtu_probing),
                 clamp_mss: clamp_mss.unwrap_or(engine.clamp_mss),
+                distributed_arp_table: distributed_arp_table
+                    .unwrap_or(engine.distributed_arp_table),
                 multicast_forceflood: forceflood(*multicast_forceflood, *multicast_mode)?
                     .unwrap_or(engine.multicast_forceflood),
                 multicast_fanout: in_range(

@@ -9,6 +9,7 @@ mod punt;
 
 pub(crate) use punt::{Punted, Punts, queue};
 
+use crate::api::{DatCacheRow, Reply, ReplyLine};
 use crate::clock::{Clock, poll_timeout_ms};
 use crate::port::Port;
 use crate::wake::Wake;
@@ -41,6 +42,8 @@ pub(crate) enum Command {
     Detach(Iface),
     /// The interface's MTU changed, bytes.
     Mtu { iface: Iface, mtu: u32 },
+    /// Somebody wants to see the cache of the distributed ARP table: the answer, all but the rows, and where it goes.
+    DatCache { line: Box<ReplyLine>, answer: Sender<ReplyLine> },
     /// End the thread.
     Stop,
 }
@@ -170,6 +173,19 @@ impl Worker {
                 self.outlet.set_transmitter(iface, None);
             }
             Command::Mtu { iface, mtu } => self.outlet.set_mtu(iface, mtu),
+            Command::DatCache { line, answer } => {
+                let now = self.clock.now();
+                let rows = self.pipeline.arp_rows(now).map(|(ip, vid, mac, age)| DatCacheRow {
+                    last_seen_msecs: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
+                    dat_cache_ip4address: ip,
+                    dat_cache_hwaddress: mac.into(),
+                    dat_cache_vid: vid.id().map_or(-1, i32::from),
+                });
+                let mut rows: Vec<_> = rows.collect();
+                rows.sort_unstable_by_key(|row| (row.dat_cache_vid, row.dat_cache_ip4address));
+                // Whoever asked may have gone.
+                let _ = answer.try_send(ReplyLine { reply: Reply::DatCache(rows), ..*line });
+            }
             Command::Stop => {}
         }
     }

@@ -40,6 +40,7 @@ fn every_request_has_its_row() {
         "translocal",
         "transglobal",
         "mcast_flags",
+        "dat_cache",
         "interfaces",
         "statistics",
         "probe",

@@ -5,11 +5,12 @@
 //! simulator, fuzzers and benches call the same. What leaves goes into an [`Outlet`], which a batch can share.
 //!
 //! The rules are those of `docs/protocol/05-forwarding.md` (FWD-nn) and section 14 of the translation table (TT-111 to
-//! TT-120). Group frames follow 09-multicast.md; bridge loop avoidance, the distributed ARP table and gateways have no settings
-//! here, so no rule of theirs applies.
+//! TT-120). Group frames follow 09-multicast.md, ARP 07-distributed-arp-table.md; bridge loop avoidance and gateways have no
+//! settings here, so no rule of theirs applies.
 
 mod broadcast;
 mod carry_out;
+mod dat;
 pub mod egress;
 mod hash;
 mod host;
@@ -26,13 +27,13 @@ mod window;
 
 pub use multicast::FanOut;
 pub use settings::PipelineSettings;
-pub use verdict::{Delivery, Forward, Transit, Verdict};
+pub use verdict::{Carrier, Delivery, Forward, Transit, Verdict};
 
 use crate::Outlet;
 use broadcast::Repetitions;
 use hash::Keyed;
 use noctule_fib::{Counters, Fib, Guard, Iface};
-use noctule_wire::{Instant, Mac};
+use noctule_wire::{Instant, Mac, Vid};
 use reassembly::Reassembly;
 use recent::RecentClients;
 use std::sync::Arc;
@@ -55,6 +56,7 @@ struct State {
     windows: Windows,
     reassembly: Reassembly,
     repetitions: Repetitions,
+    dat: dat::Cache,
     /// Clients of ours that the engine has been told about.
     local: RecentClients,
     /// Clients of others that the engine has been told about.
@@ -79,6 +81,7 @@ impl Pipeline {
             windows: Windows::new(settings.originators, hash),
             reassembly: Reassembly::new(settings.originators, settings.reassemblies, hash),
             repetitions: Repetitions::new(settings.broadcast_queue),
+            dat: dat::Cache::new(settings.arp_entries, hash),
             local: RecentClients::new(settings.recent_clients, hash),
             remote: RecentClients::new(settings.recent_clients, hash),
             merged: Vec::new(),
@@ -108,8 +111,11 @@ impl Pipeline {
 
     /// When to call [`Self::on_deadline`]; `None` while nothing waits.
     pub fn next_deadline(&self) -> Option<Instant> {
-        let State { repetitions, reassembly, .. } = &self.state;
-        [repetitions.next_deadline(), reassembly.next_deadline()].into_iter().flatten().min()
+        let State { repetitions, reassembly, dat, .. } = &self.state;
+        [repetitions.next_deadline(), reassembly.next_deadline(), dat.next_deadline()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Sends the broadcast repetitions that are due, and gives up packets whose fragments did not come. Calling it early
@@ -119,10 +125,22 @@ impl Pipeline {
         state.repetitions.run(
             now,
             &guard,
+            |address| guard.node().dat.is_some() && state.dat.get(address).is_some(),
             |iface, priority, frame| out.transmit(iface, priority, &[frame]),
             |reason| counters.discard(reason),
         );
         state.reassembly.expire(now, |reason| counters.discard(reason));
+        state.dat.purge(now);
+    }
+}
+
+impl Pipeline {
+    /// The cache of the distributed ARP table (DAT-81): address, VLAN, MAC, and how long ago somebody spoke of it.
+    pub fn arp_rows(
+        &self,
+        now: Instant,
+    ) -> impl Iterator<Item = (core::net::Ipv4Addr, Vid, Mac, core::time::Duration)> + '_ {
+        self.state.dat.rows(now).map(|((ip, vid), mac, age)| (ip, vid, mac, age))
     }
 }
 

@@ -97,6 +97,16 @@ counters! {
     McastFwd = "mcast_fwd",
     /// Their bytes as received, outer Ethernet header included.
     McastFwdBytes = "mcast_fwd_bytes",
+    /// Questions to the distributed ARP table sent (DAT-80).
+    DatGetTx = "dat_get_tx",
+    /// Questions received.
+    DatGetRx = "dat_get_rx",
+    /// Entries for the distributed ARP table sent.
+    DatPutTx = "dat_put_tx",
+    /// Entries received.
+    DatPutRx = "dat_put_rx",
+    /// Requests that were answered from the cache on behalf of somebody elsewhere.
+    DatCachedReplyTx = "dat_cached_reply_tx",
     /// Originators and possible next hops forgotten because a table was full (IV-H2, IV-H3).
     TableEvicted = "table_evicted",
 }

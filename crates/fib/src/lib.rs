@@ -10,6 +10,7 @@
 
 mod clients;
 mod counters;
+mod dat;
 mod map;
 mod multicast;
 mod node;
@@ -19,6 +20,7 @@ mod vlan;
 
 pub use clients::{Announcers, GlobalClient, LocalClient};
 pub use counters::{Counter, Counters};
+pub use dat::{DAT_CANDIDATES, DatRing};
 pub use map::{HashKey, MapKey};
 pub use multicast::Multicast;
 pub use node::{IFACES_MAX, Iface, IfaceEntry, Neighbours, Node};

@@ -1,6 +1,6 @@
 //! This node itself: its hard interfaces and what counts as its own address.
 
-use crate::VlanSet;
+use crate::{DatRing, VlanSet};
 use noctule_wire::Mac;
 use std::sync::Arc;
 
@@ -76,6 +76,8 @@ pub struct Node {
     pub fragmentation: bool,
     /// TCP segments are kept so short that no IP packet gets longer than this, bytes; `None`: as the hosts want it.
     pub clamp_to: Option<u16>,
+    /// Who keeps the distributed ARP table; `None`: this node takes no part.
+    pub dat: Option<Arc<DatRing>>,
     /// The local table takes no further client: frames of unknown sources are dropped (TT-17).
     pub local_full: bool,
     /// The VLANs of the mesh interface.

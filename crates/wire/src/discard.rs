@@ -99,6 +99,8 @@ discards! {
     UnknownVlan = "unknown_vlan",
     /// A host frame to a group that nobody in the mesh listens to (MCAST-36).
     NoListener = "no_listener",
+    /// An ARP packet that the distributed ARP table has dealt with (DAT-36, DAT-42, DAT-46).
+    ArpAnswered = "arp_answered",
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! itself does.
 
 mod chain;
+mod dat;
 mod diamond;
 mod fragments;
 mod interface_down;
@@ -84,6 +85,8 @@ const SCENARIOS: &[Scenario] = &[
     Scenario { name: "vlan", kinds: "N-K-N", seconds: 40, play: vlan::play, about: vlan::ABOUT },
     Scenario { name: "vlan", kinds: "N-N-K", seconds: 40, play: vlan::play, about: vlan::ABOUT },
     Scenario { name: "roam", kinds: "K-N-K", seconds: 100, play: roam::play, about: roam::ABOUT },
+    Scenario { name: "dat", kinds: "K-N-K-N", seconds: 90, play: dat::play, about: dat::ABOUT },
+    Scenario { name: "dat", kinds: "N-K-N-K", seconds: 90, play: dat::play, about: dat::ABOUT },
     Scenario { name: "start", kinds: "K-N", seconds: 40, play: start::play, about: start::ABOUT },
     Scenario { name: "first-broadcast", kinds: "K-N", seconds: 50, play: start::first_broadcast, about: start::ABOUT_BROADCAST },
     Scenario { name: "interface-down", kinds: "K-N", seconds: 70, play: interface_down::play, about: interface_down::ABOUT },

@@ -191,6 +191,8 @@ pub(super) fn mgmt_31_json_has_batctls_keys() -> Result<()> {
         "carries",
     ];
     check_keys(anna, &["interfaces"], &keys, &[])?;
+    let keys = ["last_seen_msecs", "dat_cache_ip4address", "dat_cache_hwaddress", "dat_cache_vid"];
+    check_keys(anna, &["dat_cache"], &keys, &[])?;
     let status: Value = serde_json::from_str(&anna.ask(&["status", "--json"])?)?;
     for key in [
         "version",

@@ -45,6 +45,12 @@ pub(crate) struct Args {
     /// Leave TCP segments as the hosts want them [default]
     #[arg(long, overrides_with = "clamp_mss")]
     no_clamp_mss: bool,
+    /// Answer ARP requests from the distributed ARP table [default]
+    #[arg(long, overrides_with = "no_distributed_arp_table")]
+    distributed_arp_table: bool,
+    /// Flood all ARP requests
+    #[arg(long, overrides_with = "distributed_arp_table")]
+    no_distributed_arp_table: bool,
     /// Send multicast frames only to those who listen [default]
     #[arg(long, overrides_with = "multicast_forceflood")]
     no_multicast_forceflood: bool,
@@ -126,6 +132,7 @@ fn written(common: &Common, args: &Args) -> Written {
         fragmentation: switch(args.fragmentation, args.no_fragmentation),
         mtu_probing: switch(args.mtu_probing, args.no_mtu_probing),
         clamp_mss: switch(args.clamp_mss, args.no_clamp_mss),
+        distributed_arp_table: switch(args.distributed_arp_table, args.no_distributed_arp_table),
         multicast_forceflood: switch(args.multicast_forceflood, args.no_multicast_forceflood),
         multicast_mode: None,
         multicast_fanout: args.multicast_fanout,
@@ -167,6 +174,7 @@ mod tests {
             fragmentation: Some(false),
             mtu_probing: Some(false),
             clamp_mss: Some(true),
+            distributed_arp_table: Some(false),
             multicast_forceflood: Some(true),
             multicast_mode: None,
             multicast_fanout: Some(4),
@@ -176,7 +184,7 @@ mod tests {
         };
         assert_eq!(
             typed(
-                "--mesh bat7 --interface wlan0 --interface eth1 --mesh-mac 02:00:00:00:00:07 --mtu 1400 --socket /run/x.sock --log debug --wait --orig-interval 2000 --hop-penalty -1 --no-aggregation --no-fragmentation --no-mtu-probing --clamp-mss --multicast-forceflood --multicast-fanout 4 --rx-frames 64 --tx-frames 32"
+                "--mesh bat7 --interface wlan0 --interface eth1 --mesh-mac 02:00:00:00:00:07 --mtu 1400 --socket /run/x.sock --log debug --wait --orig-interval 2000 --hop-penalty -1 --no-aggregation --no-fragmentation --no-mtu-probing --clamp-mss --no-distributed-arp-table --multicast-forceflood --multicast-fanout 4 --rx-frames 64 --tx-frames 32"
             ),
             expected
         );

@@ -1,6 +1,7 @@
 //! The engine's turn: one input, told to the parts it concerns.
 
 use crate::batman_iv::{BatmanIv, IvEvent};
+use crate::distributed_arp_table::DistributedArpTable;
 use crate::interfaces::Interfaces;
 use crate::link_mtu::LinkMtus;
 use crate::multicast::Multicast;
@@ -30,6 +31,7 @@ pub struct Engine {
     table: TranslationTable,
     multicast: Multicast,
     link_mtus: LinkMtus,
+    dat: DistributedArpTable,
     fib: Writer,
     counters: Arc<Counters>,
     outputs: VecDeque<Output>,
@@ -61,6 +63,7 @@ impl Engine {
             table: TranslationTable::new(),
             multicast: Multicast::new(),
             link_mtus: LinkMtus::default(),
+            dat: DistributedArpTable::default(),
             fib,
             counters,
             outputs: VecDeque::new(),
@@ -370,11 +373,13 @@ impl Engine {
                         &area,
                     );
                     parts.multicast.on_ogm(parts.batman_iv, originator, &area);
+                    self.dat.on_ogm(&self.batman_iv, originator, &area);
                 }
                 IvEvent::RouteLost(originator) => parts.table.route_lost(&mut ctx, originator),
                 IvEvent::Gone(originator) => {
                     parts.table.originator_gone(&mut ctx, originator);
                     parts.multicast.originator_gone(originator);
+                    self.dat.originator_gone(originator);
                 }
                 // The node is published after every input anyway.
                 IvEvent::NeighboursChanged => {}
@@ -417,6 +422,7 @@ impl Engine {
             primary: self.interfaces.primary_mac(),
             fragmentation: self.settings.fragmentation,
             clamp_to: self.clamp_to(),
+            dat: self.settings.distributed_arp_table.then(|| self.dat.ring()),
             local_full,
             vlans: Arc::clone(&self.vlans),
             ..Node::default()
@@ -477,7 +483,7 @@ struct Parts<'a> {
 }
 
 /// The TVLV area of the own OGM that is about to leave (IV-17): the containers of the translation table, as long as there
-/// is a table to announce, and of multicast. `None` if it cannot be built; then no OGM is sent in this round (TVLV-08).
+/// is a table to announce, of multicast and of the distributed ARP table (DAT-20). `None` if it cannot be built; then no OGM is sent in this round (TVLV-08).
 fn own_containers(
     ctx: &mut Context<'_>,
     table: &mut TranslationTable,
@@ -485,9 +491,11 @@ fn own_containers(
     room: usize,
 ) -> Option<Vec<u8>> {
     const HEADER: usize = noctule_wire::tvlv::CONTAINER_HEADER_LEN;
-    let taken = multicast.map_or(0, |value| HEADER + value.len());
+    let dat = ctx.settings.distributed_arp_table.then_some(&[][..]);
+    let taken = multicast.map_or(0, |value| HEADER + value.len()) + dat.map_or(0, |_| HEADER);
     let table = table.ogm_value(ctx, room.saturating_sub(HEADER + taken));
     let containers = [
+        dat.map(|value| (Kind::DISTRIBUTED_ARP_TABLE, value)),
         table.as_deref().map(|value| (Kind::TRANSLATION_TABLE, value)),
         multicast.as_ref().map(|value| (Kind::MULTICAST, &value[..])),
     ];

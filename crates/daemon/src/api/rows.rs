@@ -43,6 +43,9 @@ pub struct Mesh {
     pub mcast_flags_priv: Option<McastFlagsPrivRow>,
     /// Whether OGMs are collected before sending.
     pub aggregated_ogms_enabled: bool,
+    /// Whether ARP requests are answered from the distributed table.
+    #[serde(default)]
+    pub distributed_arp_table_enabled: bool,
     /// Whether packets above a link's MTU are cut into fragments.
     pub fragmentation_enabled: bool,
     /// What each forwarded OGM loses, of 255.
@@ -82,6 +85,19 @@ pub struct Status {
     pub global_clients: usize,
     /// The hard interfaces.
     pub interfaces: Vec<HardInterface>,
+}
+
+/// An entry of the distributed ARP table's cache: `batctl dat_cache_json`.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct DatCacheRow {
+    /// Since somebody last spoke of it.
+    pub last_seen_msecs: u64,
+    /// The address.
+    pub dat_cache_ip4address: std::net::Ipv4Addr,
+    /// Who has it.
+    pub dat_cache_hwaddress: Address,
+    /// In which VLAN; -1 for none.
+    pub dat_cache_vid: i32,
 }
 
 /// A hard interface: `batctl hardifs_json`.

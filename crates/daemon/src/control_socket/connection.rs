@@ -82,6 +82,7 @@ impl Connection {
             Request::Translocal => Table::Translocal,
             Request::Transglobal => Table::Transglobal,
             Request::McastFlags => Table::McastFlags,
+            Request::DatCache => Table::DatCache,
             Request::Interfaces => Table::Interfaces,
         };
         match self.ask(Question::Table(table)) {

@@ -24,6 +24,8 @@ impl Node {
             Table::Translocal => Reply::Translocal(self.translocal()),
             Table::Transglobal => Reply::Transglobal(self.transglobal()),
             Table::McastFlags => Reply::McastFlags(self.mcast_flags()),
+            // The worker fills it in.
+            Table::DatCache => Reply::DatCache(Vec::new()),
             Table::Interfaces => Reply::Interfaces(self.interfaces()),
         };
         ReplyLine { mesh: Some(self.mesh_row()), ..ReplyLine::new(reply) }
@@ -56,6 +58,7 @@ impl Node {
             mcast_flags: multicast.map(|own| own.flags.into()),
             mcast_flags_priv: multicast.map(|own| own.queriers.into()),
             aggregated_ogms_enabled: settings.aggregation,
+            distributed_arp_table_enabled: settings.distributed_arp_table,
             fragmentation_enabled: settings.fragmentation,
             hop_penalty: settings.hop_penalty,
             multicast_forceflood_enabled: settings.multicast_forceflood,

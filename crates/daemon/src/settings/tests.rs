@@ -63,6 +63,7 @@ aggregation = false
 fragmentation = false
 mtu_probing = false
 clamp_mss = true
+distributed_arp_table = false
 multicast_mode = false
 multicast_fanout = 4
 rx_frames = 64
@@ -91,6 +92,7 @@ name = "eth1"
             fragmentation: false,
             mtu_probing: false,
             clamp_mss: true,
+            distributed_arp_table: false,
             multicast_forceflood: true,
             multicast_fanout: 4,
             limits: control::Limits::default(),

@@ -1,5 +1,6 @@
 //! Broadcasts on their way out: who gets a copy, and the repetitions (FWD-85 to FWD-89).
 
+use super::dat::Key;
 use crate::Outlet;
 use core::time::Duration;
 use noctule_fib::{Counters, Guard, Iface, Neighbours};
@@ -11,6 +12,8 @@ use std::collections::VecDeque;
 const REPETITION_INTERVAL: Duration = Duration::from_millis(5);
 /// Repetitions behind the first copy on Wi-Fi, where nobody acknowledges a broadcast; none elsewhere (FWD-11).
 const WIFI_REPETITIONS: u8 = 2;
+/// How long an ARP request waits for an answer before it is flooded (DAT-36).
+const FALLBACK_DELAY: Duration = Duration::from_millis(250);
 /// A buffer larger than this is given back to the allocator after use.
 const KEPT_BUFFER_LEN: usize = 2048;
 
@@ -35,6 +38,8 @@ pub(crate) struct Source {
     pub(crate) arrival: Option<(Iface, Mac)>,
     /// Of the inner frame (FWD-44).
     pub(crate) priority: u8,
+    /// Sent later, and only if nobody has said by then who has this address (DAT-36, DAT-37).
+    pub(crate) unless_known: Option<Key>,
 }
 
 /// What a flood came to.
@@ -72,10 +77,12 @@ pub(crate) fn flood(
             continue;
         }
         let pieces = [&mesh_header(Mac::BROADCAST, link.mac), header, inner];
-        if let Err(reason) = out.transmit(iface, source.priority, &pieces) {
+        let mut copies = if link.wifi { WIFI_REPETITIONS } else { 0 };
+        if source.unless_known.is_some() {
+            copies += 1;
+        } else if let Err(reason) = out.transmit(iface, source.priority, &pieces) {
             counters.discard(reason);
         }
-        let copies = if link.wifi { WIFI_REPETITIONS } else { 0 };
         if let Err(reason) = repetitions.push(now, iface, source, copies, &pieces) {
             counters.discard(reason);
             return Flooded::Busy;
@@ -92,6 +99,8 @@ struct Copy {
     arrival: Option<Iface>,
     left: u8,
     priority: u8,
+    /// Of a first copy that is sent later (DAT-37).
+    unless_known: Option<Key>,
     frame: Vec<u8>,
 }
 
@@ -100,12 +109,19 @@ struct Copy {
 pub(crate) struct Repetitions {
     queue: VecDeque<Copy>,
     spare: Vec<Vec<u8>>,
+    /// Of the queue, first copies that wait for an answer.
+    later: usize,
     limit: usize,
 }
 
 impl Repetitions {
     pub(crate) const fn new(limit: usize) -> Self {
-        Self { queue: VecDeque::new(), spare: Vec::new(), limit }
+        Self { queue: VecDeque::new(), spare: Vec::new(), later: 0, limit }
+    }
+
+    /// Whether another ARP request can wait. A host that asks for everybody must not keep the broadcasts of others out.
+    pub(crate) const fn has_room_for_later(&self) -> bool {
+        self.later < self.limit / 2
     }
 
     /// When the next copy is due.
@@ -137,8 +153,11 @@ impl Repetitions {
         }
         let arrival = source.arrival.map(|(iface, _)| iface);
         let priority = source.priority;
-        let due = now + REPETITION_INTERVAL;
-        self.queue(Copy { due, iface, arrival, left: count, priority, frame });
+        let unless_known = source.unless_known;
+        let delay = if unless_known.is_some() { FALLBACK_DELAY } else { REPETITION_INTERVAL };
+        self.later += usize::from(unless_known.is_some());
+        let due = now + delay;
+        self.queue(Copy { due, iface, arrival, left: count, priority, unless_known, frame });
         Ok(())
     }
 
@@ -154,6 +173,7 @@ impl Repetitions {
         &mut self,
         now: Instant,
         guard: &Guard<'_>,
+        is_known: impl Fn(Key) -> bool,
         mut send: impl FnMut(Iface, u8, &[u8]) -> Result<(), Discard>,
         mut lost: impl FnMut(Discard),
     ) {
@@ -163,12 +183,17 @@ impl Repetitions {
                 break;
             }
             let Some(mut copy) = self.queue.pop_front() else { break };
+            let address = copy.unless_known.take();
+            self.later -= usize::from(address.is_some());
+            let answered = address.is_some_and(&is_known);
             let node = guard.node();
             let sent_as = copy.frame.get(6..).and_then(Mac::from_prefix);
             let leaves = node.active(copy.iface).is_some_and(|link| Some(link.mac) == sent_as);
             let arrived = copy.arrival.is_none_or(|iface| node.iface(iface).is_some());
             if !leaves || !arrived {
                 lost(Discard::Inactive);
+                copy.left = 0;
+            } else if answered {
                 copy.left = 0;
             } else {
                 if let Err(reason) = send(copy.iface, copy.priority, &copy.frame) {

@@ -1,9 +1,10 @@
 //! Carrying out a verdict: the only place where frames are rewritten, counted and handed on.
 
 use super::broadcast::{Flooded, Source, flood};
+use super::dat::{HostArp, Key};
 use super::egress::Route;
 use super::reassembly::{Added, Part};
-use super::{Delivery, Forward, Session, Transit, Verdict};
+use super::{Carrier, Delivery, Forward, Session, Transit, Verdict};
 use crate::Outlet;
 use noctule_fib::{Counter, Counters, Iface, View};
 use noctule_wire::ethernet::Frame;
@@ -56,13 +57,17 @@ impl Session<'_> {
         match (verdict, subject) {
             (Verdict::Drop(reason), _) => Err(reason),
             (Verdict::Enter { originator, ttvn }, Subject::Host(frame)) => {
+                self.host_arp(frame, out)?;
                 self.enter(originator, ttvn, frame, out)
             }
             (Verdict::Fan { group, form }, Subject::Host(frame)) => {
                 self.fan_out(group, form, frame, out)
             }
             (Verdict::Spread, Subject::Mesh(arrival)) => self.spread(arrival, out),
-            (Verdict::Flood, Subject::Host(frame)) => self.originate(frame, out),
+            (Verdict::Flood, Subject::Host(frame)) => match self.host_arp(frame, out)? {
+                HostArp::Ordinary => self.originate(frame, None, out),
+                HostArp::Later(address) => self.originate(frame, Some(address), out),
+            },
             (Verdict::Forward(forward), Subject::Mesh(arrival)) => {
                 self.forward(forward, arrival, out)
             }
@@ -122,8 +127,14 @@ impl Session<'_> {
         route.send_fragments(guard, counters, priority, &state.cut, out)
     }
 
-    /// Floods a host frame (FWD-38). It counts as sent even if no interface took it (FWD-40).
-    fn originate(&mut self, frame: &[u8], out: &mut impl Outlet) -> Result<(), Discard> {
+    /// Floods a host frame (FWD-38), at once or, if the address is still unknown then, later. It counts as sent even if no
+    /// interface took it (FWD-40).
+    fn originate(
+        &mut self,
+        frame: &[u8],
+        unless_known: Option<Key>,
+        out: &mut impl Outlet,
+    ) -> Result<(), Discard> {
         let Session { now, guard, counters, state, .. } = self;
         let originator = guard.node().primary.ok_or(Discard::NoPrimary)?;
         let packet = Broadcast {
@@ -133,7 +144,9 @@ impl Session<'_> {
             originator,
             inner: frame,
         };
-        let source = Source { originator, arrival: None, priority: priority_of(frame) };
+        let unless_known = unless_known.filter(|_| state.repetitions.has_room_for_later());
+        let priority = priority_of(frame);
+        let source = Source { originator, arrival: None, priority, unless_known };
         let pieces = [&packet.header(), frame];
         let flooded = flood(*now, guard, counters, &mut state.repetitions, source, pieces, out);
         if flooded == Flooded::NoNeighbour {
@@ -204,14 +217,16 @@ impl Session<'_> {
         let (header, inner) =
             packet.split_at_checked(Broadcast::HEADER_LEN).ok_or(Discard::Truncated)?;
         let arrival = Some((iface, from));
-        let source = Source { originator, arrival, priority: priority_of(inner) };
+        let priority = priority_of(inner);
+        let source = Source { originator, arrival, priority, unless_known: None };
         let pieces = [header, inner];
         match flood(*now, guard, counters, &mut state.repetitions, source, pieces, out) {
             // Counted by `flood`, which is all that there is to count: the packet is not delivered either (FWD-97).
             Flooded::Busy => Ok(()),
             Flooded::Done | Flooded::NoNeighbour => {
                 let offset = Broadcast::HEADER_LEN;
-                self.deliver(Delivery { offset, teacher: Some(originator) }, frame, out)
+                let carrier = Carrier::Broadcast;
+                self.deliver(Delivery { offset, teacher: Some(originator), carrier }, frame, out)
             }
         }
     }
@@ -230,6 +245,9 @@ impl Session<'_> {
         }
         if ethernet.is_mesh() {
             return Err(Discard::MeshInMesh);
+        }
+        if !self.mesh_arp(delivery.carrier, &ethernet, inner, out) {
+            return Err(Discard::ArpAnswered);
         }
         self.counters.add_packet(Counter::Rx, Counter::RxBytes, inner.len());
         if let Some(originator) = delivery.teacher {

@@ -34,7 +34,7 @@ pub fn send_to_originator(
 /// The neighbour that a packet leaves to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Route<'g> {
-    originator: &'g Originator,
+    pub(crate) originator: &'g Originator,
     pub(crate) hop: NextHop,
     pub(crate) link: &'g IfaceEntry,
 }

@@ -3,7 +3,7 @@
 
 use super::egress::Route;
 use super::ttvn::Target;
-use super::{Delivery, Forward, Session, Transit, Verdict};
+use super::{Carrier, Delivery, Forward, Session, Transit, Verdict};
 use noctule_fib::{Iface, View};
 use noctule_wire::ethernet::{Frame, VLAN_ETHERTYPE};
 use noctule_wire::packet::{check_addresses, packet_type, unicast_style};
@@ -37,14 +37,22 @@ impl Session<'_> {
             PacketType::Unicast => {
                 let Unicast { ttl, ttvn, destination, inner } = Unicast::parse(packet)?;
                 let target = Target { originator: destination, ttvn };
-                let delivery = Delivery { offset: Unicast::HEADER_LEN, teacher: None };
+                let delivery = Delivery {
+                    offset: Unicast::HEADER_LEN,
+                    teacher: None,
+                    carrier: Carrier::Unicast,
+                };
                 self.judge_unicast(ttl, target, inner, delivery)
             }
             PacketType::Unicast4Addr => {
                 let packet = Unicast4Addr::parse(packet)?;
                 let target = Target { originator: packet.destination, ttvn: packet.ttvn };
                 let teacher = matches!(packet.subtype, Subtype::Data).then_some(packet.source);
-                let delivery = Delivery { offset: Unicast4Addr::HEADER_LEN, teacher };
+                let delivery = Delivery {
+                    offset: Unicast4Addr::HEADER_LEN,
+                    teacher,
+                    carrier: Carrier::Unicast4Addr(packet.subtype),
+                };
                 self.judge_unicast(packet.ttl, target, packet.inner, delivery)
             }
             PacketType::UnknownUnicast(_) => {

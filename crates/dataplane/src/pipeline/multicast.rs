@@ -1,7 +1,7 @@
 //! Frames to groups: who gets them, and in which form (09-multicast.md sections 6 to 8).
 
 use super::carry_out::{Arrival, priority_of};
-use super::{Delivery, Session, Verdict};
+use super::{Carrier, Delivery, Session, Verdict};
 use crate::Outlet;
 use noctule_fib::{Counter, Guard, NextHop, View};
 use noctule_wire::payload::IpVersion;
@@ -216,7 +216,7 @@ impl Session<'_> {
         let inner = packet.inner.len();
         counters.add_packet(Counter::McastRxLocal, Counter::McastRxLocalBytes, inner);
         let offset = Multicast::HEADER_LEN + packet.tvlvs.len();
-        self.deliver(Delivery { offset, teacher: None }, frame, out)
+        self.deliver(Delivery { offset, teacher: None, carrier: Carrier::Multicast }, frame, out)
     }
 
     fn spread_copies(

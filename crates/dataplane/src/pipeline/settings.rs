@@ -14,6 +14,8 @@ pub struct PipelineSettings {
     pub broadcast_queue: usize,
     /// Packets in reassembly at once, of all originators together; each takes up to 20160 bytes. The oldest goes first.
     pub reassemblies: usize,
+    /// Addresses in the cache of the distributed ARP table, about 80 bytes each (DAT-09).
+    pub arp_entries: usize,
     /// Clients remembered while the engine digests a hint about them; the oldest are forgotten.
     pub recent_clients: usize,
 }
@@ -29,6 +31,7 @@ impl PipelineSettings {
             originators: 4096,
             broadcast_queue: Self::BROADCAST_QUEUE,
             reassemblies: 256,
+            arp_entries: 16_384,
             recent_clients: 1024,
         }
     }

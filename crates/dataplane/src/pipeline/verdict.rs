@@ -2,6 +2,7 @@
 
 use super::FanOut;
 use noctule_wire::payload::multicast::Group;
+use noctule_wire::unicast::Subtype;
 use noctule_wire::{Discard, Mac, SeqNo, Ttvn};
 
 /// What becomes of a frame.
@@ -78,4 +79,19 @@ pub struct Delivery {
     pub offset: usize,
     /// The originator that the inner source is learned from, if the packet names one (FWD-123).
     pub teacher: Option<Mac>,
+    /// What it came in.
+    pub carrier: Carrier,
+}
+
+/// In what kind of packet a frame for the host came.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Carrier {
+    /// To this node.
+    Unicast,
+    /// To this node, saying from whom and what for.
+    Unicast4Addr(Subtype),
+    /// To everybody.
+    Broadcast,
+    /// To several.
+    Multicast,
 }

@@ -3,6 +3,7 @@
 mod broadcasts;
 mod carried;
 mod common_entry;
+mod dat;
 mod fragments;
 mod from_host;
 mod hostile;

@@ -1,8 +1,8 @@
 //! ARP for IPv4 on Ethernet.
 
 use super::ARP_ETHERTYPE;
-use crate::Mac;
-use crate::ethernet::Frame;
+use crate::ethernet::{Frame, VLAN_ETHERTYPE};
+use crate::{Mac, Vid};
 use core::net::Ipv4Addr;
 use etherparse::{ArpHardwareId, ArpPacketSlice, EtherType};
 
@@ -69,6 +69,51 @@ impl Arp {
             target_ip: ip(arp.target_protocol_addr())?,
         })
     }
+}
+
+impl Arp {
+    /// Bytes of [`Self::reply_frame`] with a tag.
+    pub const FRAME_LEN_MAX: usize = 46;
+
+    /// Whether the distributed ARP table may act on it (DAT-02 to DAT-04): a request or reply between addresses that hosts can
+    /// have.
+    pub fn is_usable(&self) -> bool {
+        let host = |ip: Ipv4Addr| is_host(ip);
+        let target_mac = match self.operation {
+            Operation::Request => true,
+            Operation::Reply => self.target_mac.is_station(),
+            Operation::Other(_) => false,
+        };
+        target_mac && self.sender_mac.is_station() && host(self.sender_ip) && host(self.target_ip)
+    }
+
+    /// The reply as a frame to the target, in a VLAN or none (DAT-25): its bytes, of which the first `n` count.
+    pub fn reply_frame(&self, vid: Vid) -> ([u8; Self::FRAME_LEN_MAX], usize) {
+        let mut frame = [0; Self::FRAME_LEN_MAX];
+        let mut len = 0;
+        let mut put = |bytes: &[u8]| {
+            frame[len..len + bytes.len()].copy_from_slice(bytes);
+            len += bytes.len();
+        };
+        put(&self.target_mac.0);
+        put(&self.sender_mac.0);
+        if let Some(id) = vid.id() {
+            put(&VLAN_ETHERTYPE.to_be_bytes());
+            put(&id.to_be_bytes());
+        }
+        put(&ARP_ETHERTYPE.to_be_bytes());
+        put(&[0, 1, 8, 0, 6, 4, 0, 2]);
+        put(&self.sender_mac.0);
+        put(&self.sender_ip.octets());
+        put(&self.target_mac.0);
+        put(&self.target_ip.octets());
+        (frame, len)
+    }
+}
+
+/// Whether a host can have this address, as the distributed ARP table sees it (DAT-02).
+pub fn is_host(ip: Ipv4Addr) -> bool {
+    !ip.is_unspecified() && !ip.is_loopback() && !ip.is_multicast() && !ip.is_broadcast()
 }
 
 fn mac(bytes: &[u8]) -> Option<Mac> {

@@ -1,6 +1,7 @@
 //! Whole engines: frames in, frames out.
 
 mod amplification;
+mod dat;
 mod interfaces;
 mod vlans;
 

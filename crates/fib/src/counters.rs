@@ -109,6 +109,8 @@ counters! {
     DatCachedReplyTx = "dat_cached_reply_tx",
     /// Originators and possible next hops forgotten because a table was full (IV-H2, IV-H3).
     TableEvicted = "table_evicted",
+    /// Addresses that the full cache of the distributed ARP table forgot (DAT-09).
+    DatEvicted = "dat_evicted",
 }
 
 /// One thread's counters. Adding is for that thread alone; reading is for everybody.

@@ -137,7 +137,10 @@ impl Session<'_> {
     }
 
     fn learn_address(&mut self, key: Key, mac: Mac) {
-        self.state.dat.learn(self.now, key, mac);
+        let evicted = self.state.dat.learn(self.now, key, mac);
+        if evicted > 0 {
+            self.counters.add(Counter::DatEvicted, evicted);
+        }
     }
 
     fn learn_lease(&mut self, ack: &Acknowledgement, vid: Vid) {

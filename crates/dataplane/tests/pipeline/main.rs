@@ -4,6 +4,7 @@ mod broadcasts;
 mod carried;
 mod common_entry;
 mod dat;
+mod dat_poisoning;
 mod fragments;
 mod from_host;
 mod hostile;

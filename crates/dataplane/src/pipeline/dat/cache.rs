@@ -37,19 +37,23 @@ impl Cache {
         Self { entries, order: VecDeque::new(), limit: limit.max(1), next_purge: Instant::ZERO }
     }
 
-    /// The last writer wins (DAT-07).
-    pub(crate) fn learn(&mut self, now: Instant, key: Key, mac: Mac) {
+    /// The last writer wins (DAT-07). Says how many entries made room.
+    pub(crate) fn learn(&mut self, now: Instant, key: Key, mac: Mac) -> u64 {
         let entry = Entry { mac, updated: now };
         if let Some(known) = self.entries.get_mut(&key) {
             *known = entry;
-            return;
+            return 0;
         }
         if self.entries.is_empty() {
             self.next_purge = now + PURGE_PERIOD;
         }
-        while self.entries.len() >= self.limit && self.drop_oldest(|_| true) {}
+        let mut evicted = 0;
+        while self.entries.len() >= self.limit && self.drop_oldest() {
+            evicted += 1;
+        }
         self.entries.insert(key, entry);
         self.order.push_back((key, now));
+        evicted
     }
 
     /// Age does not matter (DAT-08).
@@ -68,7 +72,11 @@ impl Cache {
             return;
         }
         self.next_purge = now + PURGE_PERIOD;
-        while self.drop_oldest(|updated| now.since(updated) > TIMEOUT) {}
+        // All are looked at: `order` says how long ago at least somebody spoke of an entry, not when last, so what is
+        // too old may stand behind what is not.
+        self.entries.retain(|_, entry| now.since(entry.updated) <= TIMEOUT);
+        let entries = &self.entries;
+        self.order.retain(|(key, _)| entries.contains_key(key));
         if self.entries.is_empty() {
             self.entries = HashMap::with_hasher(*self.entries.hasher());
             self.order = VecDeque::new();
@@ -80,13 +88,10 @@ impl Cache {
         self.entries.iter().map(move |(key, entry)| (*key, entry.mac, now.since(entry.updated)))
     }
 
-    /// Forgets the entry that nobody spoke of for longest, if `may` it go.
-    fn drop_oldest(&mut self, may: impl Fn(Instant) -> bool) -> bool {
+    /// Forgets the entry that nobody spoke of for longest. `false`: there is none.
+    fn drop_oldest(&mut self) -> bool {
         while let Some((key, noted)) = self.order.front().copied() {
             let updated = self.entries.get(&key).map_or(noted, |entry| entry.updated);
-            if !may(noted) {
-                return false;
-            }
             self.order.pop_front();
             if updated > noted {
                 // Somebody spoke of it meanwhile: it takes its place by that. At most once around.
@@ -152,14 +157,26 @@ mod tests {
         assert_eq!((cache.get(key(1)), cache.next_deadline()), (None, None));
     }
 
+    /// A refreshed entry does not outlive its time behind one that was learned later.
+    #[test]
+    fn dat_08_refreshed_entries_are_not_kept_by_newer_ones() {
+        let mut cache = cache(10);
+        cache.learn(at(0), key(1), mac(1));
+        cache.learn(at(2), key(1), mac(1));
+        cache.learn(at(299), key(2), mac(2));
+        cache.purge(at(310));
+        assert_eq!((cache.get(key(1)), cache.get(key(2))), (None, Some(mac(2))));
+        assert_eq!(cache.order.len(), 1);
+    }
+
     #[test]
     fn dat_09_a_full_cache_forgets_who_was_silent_longest() {
         let mut cache = cache(3);
         for last in 1..=3 {
-            cache.learn(at(last.into()), key(last), mac(last));
+            assert_eq!(cache.learn(at(last.into()), key(last), mac(last)), 0);
         }
-        cache.learn(at(10), key(1), mac(1));
-        cache.learn(at(11), key(4), mac(4));
+        assert_eq!(cache.learn(at(10), key(1), mac(1)), 0);
+        assert_eq!(cache.learn(at(11), key(4), mac(4)), 1);
         let known = |cache: &Cache| -> Vec<u8> {
             (1..=9).filter(|last| cache.get(key(*last)).is_some()).collect()
         };

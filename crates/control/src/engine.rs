@@ -75,6 +75,15 @@ pub enum Input<'a> {
         /// Whether it is isolated.
         isolated: bool,
     },
+    /// A client of ours is behind another kind of port than before (TT-21). It has not sent anything because of that.
+    LocalAttributes {
+        /// Who.
+        client: Client,
+        /// Whether it is behind a Wi-Fi port.
+        wifi: bool,
+        /// Whether it is isolated.
+        isolated: bool,
+    },
     /// Payload from the mesh showed a client of another node (TT-101).
     LearnRemote {
         /// Who.
@@ -88,6 +97,13 @@ pub enum Input<'a> {
     Probe(Probe),
     /// The operator changes settings.
     Settings(&'a Settings),
+    /// The operator changes settings of a hard interface.
+    InterfaceSettings {
+        /// Which.
+        iface: Iface,
+        /// All of them.
+        settings: IfaceSettings,
+    },
     /// The instant of [`Engine::next_deadline`](crate::Engine::next_deadline) has come.
     Deadline,
 }

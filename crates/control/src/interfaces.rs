@@ -90,6 +90,13 @@ impl Interfaces {
         }
     }
 
+    /// Takes over settings. Nothing happens to one that is not attached.
+    pub(crate) fn set_settings(&mut self, iface: Iface, settings: IfaceSettings) {
+        if let Some(entry) = &mut self.entries[iface.index()] {
+            entry.settings = settings;
+        }
+    }
+
     pub(crate) fn detach(&mut self, iface: Iface) {
         self.entries[iface.index()] = None;
         if self.primary == Some(iface) {

@@ -1,6 +1,8 @@
 //! What the engine can be told. Defaults are those of `batman-adv` (02-batman-iv.md section 1).
 
 use core::time::Duration;
+use noctule_fib::Isolation;
+use std::sync::Arc;
 
 /// Settings of the whole mesh interface. All can change at run time.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -23,6 +25,8 @@ pub struct Settings {
     pub multicast_forceflood: bool,
     /// Up to how many receivers get a unicast copy each before a multicast frame is flooded (MCAST-39).
     pub multicast_fanout: u32,
+    /// In which VLANs isolated clients are kept apart (TT-121).
+    pub ap_isolation: Arc<Isolation>,
     /// Bounds of the tables.
     pub limits: Limits,
 }
@@ -39,6 +43,7 @@ impl Default for Settings {
             distributed_arp_table: true,
             multicast_forceflood: false,
             multicast_fanout: 16,
+            ap_isolation: Arc::default(),
             limits: Limits::default(),
         }
     }

@@ -132,6 +132,21 @@ impl TranslationTable {
         known
     }
 
+    /// A client of ours is behind another kind of port (TT-21). Nothing happens to one that is gone or going.
+    pub(crate) fn set_local_attributes(
+        &mut self,
+        ctx: &mut Context<'_>,
+        client: Client,
+        wifi: bool,
+        isolated: bool,
+    ) {
+        let stays = |entry: &local::LocalEntry| !entry.flags.contains(tt::ClientFlags::PENDING);
+        if self.local.get(client).is_some_and(stays) {
+            self.set_attributes(client, wifi, isolated);
+            self.publish(ctx);
+        }
+    }
+
     /// Payload showed a client of another node (section 12).
     pub(crate) fn learn_remote(
         &mut self,

@@ -14,6 +14,7 @@ mod dat;
 pub mod egress;
 mod hash;
 mod host;
+mod isolation;
 mod judge;
 mod learn;
 mod mss;

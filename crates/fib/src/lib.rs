@@ -26,4 +26,4 @@ pub use multicast::Multicast;
 pub use node::{IFACES_MAX, Iface, IfaceEntry, Neighbours, Node};
 pub use originator::{NextHop, Originator, View};
 pub use tables::{BestAnnouncer, Fib, Guard, Writer};
-pub use vlan::VlanSet;
+pub use vlan::{Isolation, VlanSet};

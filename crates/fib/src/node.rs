@@ -1,6 +1,6 @@
 //! This node itself: its hard interfaces and what counts as its own address.
 
-use crate::{DatRing, VlanSet};
+use crate::{DatRing, Isolation, VlanSet};
 use noctule_wire::Mac;
 use std::sync::Arc;
 
@@ -82,6 +82,8 @@ pub struct Node {
     pub local_full: bool,
     /// The VLANs of the mesh interface.
     pub vlans: Arc<VlanSet>,
+    /// Where isolated clients are kept apart.
+    pub isolation: Arc<Isolation>,
 }
 
 impl Node {

@@ -38,6 +38,42 @@ impl FromIterator<u16> for VlanSet {
     }
 }
 
+/// The VLANs in which isolated clients are kept apart (TT-121); the untagged one counts as one of them.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Isolation {
+    untagged: bool,
+    tagged: VlanSet,
+}
+
+impl Isolation {
+    /// Whether isolated clients of this VLAN are kept apart.
+    pub fn contains(&self, vid: Vid) -> bool {
+        match vid.id() {
+            None => self.untagged,
+            Some(_) => self.tagged.contains(vid),
+        }
+    }
+
+    /// Keeps them apart from here on, or not.
+    pub fn set(&mut self, vid: Vid, apart: bool) {
+        let Some(id) = vid.id() else {
+            self.untagged = apart;
+            return;
+        };
+        let (word, bit) = (usize::from(id) / 64 % WORDS, 1 << (id % 64));
+        if apart {
+            self.tagged.0[word] |= bit;
+        } else {
+            self.tagged.0[word] &= !bit;
+        }
+    }
+
+    /// The tagged VLANs among them, lowest id first.
+    pub fn tagged(&self) -> impl Iterator<Item = Vid> + '_ {
+        self.tagged.iter()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,5 +85,24 @@ mod tests {
         assert_eq!(ids, [1, 64, 4095]);
         assert!(set.contains(Vid::UNTAGGED) && !set.contains(Vid::from_tci(2)));
         assert!(!set.contains(Vid(0x8000)) && !VlanSet::default().contains(Vid::from_tci(1)));
+    }
+
+    #[test]
+    fn tt_121_each_vlan_has_a_switch_of_its_own_and_so_has_the_untagged_one() {
+        let mut isolation = Isolation::default();
+        let [untagged, ten, eleven] = [Vid::UNTAGGED, Vid::from_tci(10), Vid::from_tci(11)];
+        isolation.set(ten, true);
+        assert_eq!(
+            [untagged, ten, eleven].map(|vid| isolation.contains(vid)),
+            [false, true, false]
+        );
+        isolation.set(untagged, true);
+        isolation.set(ten, false);
+        assert_eq!(
+            [untagged, ten, eleven].map(|vid| isolation.contains(vid)),
+            [true, false, false]
+        );
+        isolation.set(eleven, true);
+        assert_eq!(isolation.tagged().collect::<Vec<_>>(), [eleven]);
     }
 }

@@ -101,6 +101,8 @@ discards! {
     NoListener = "no_listener",
     /// An ARP packet that the distributed ARP table has dealt with (DAT-36, DAT-42, DAT-46).
     ArpAnswered = "arp_answered",
+    /// From one isolated client to another, where isolated clients are kept apart (TT-121, TT-122).
+    Isolated = "isolated",
 }
 
 #[cfg(test)]

@@ -117,6 +117,10 @@ impl Engine {
                 let (mut ctx, parts) = self.split(now);
                 parts.table.learn_local(&mut ctx, parts.batman_iv, client, wifi, isolated);
             }
+            Input::LocalAttributes { client, wifi, isolated } => {
+                let (mut ctx, parts) = self.split(now);
+                parts.table.set_local_attributes(&mut ctx, client, wifi, isolated);
+            }
             Input::LearnRemote { client, originator } => {
                 let (mut ctx, parts) = self.split(now);
                 parts.table.learn_remote(&mut ctx, parts.batman_iv, client, originator);
@@ -137,8 +141,18 @@ impl Engine {
             }
             Input::Settings(settings) => {
                 self.settings = settings.clone().clamp();
+                if !self.settings.mtu_probing {
+                    // Nobody would look any more whether what was found still holds.
+                    self.link_mtus = LinkMtus::default();
+                    for iface in Iface::all() {
+                        self.interfaces.set_limit(iface, None);
+                    }
+                }
                 let (mut ctx, parts) = self.split(now);
                 parts.batman_iv.settings_changed(&mut ctx);
+            }
+            Input::InterfaceSettings { iface, settings } => {
+                self.interfaces.set_settings(iface, settings);
             }
             Input::Deadline => self.on_deadline(now),
         }
@@ -425,6 +439,7 @@ impl Engine {
             dat: self.settings.distributed_arp_table.then(|| self.dat.ring()),
             local_full,
             vlans: Arc::clone(&self.vlans),
+            isolation: Arc::clone(&self.settings.ap_isolation),
             ..Node::default()
         };
         for (iface, interface) in Iface::all().filter_map(|i| Some((i, self.interfaces.get(i)?))) {

@@ -9,6 +9,9 @@ use noctule_wire::tvlv::roaming::Roaming;
 use noctule_wire::tvlv::translation_table::ClientFlags;
 use noctule_wire::{Client, Discard, Mac, UnicastTvlv};
 
+/// What is particular to a client (section 4.3).
+const ATTRIBUTES: ClientFlags = ClientFlags::WIFI.or(ClientFlags::ISOLATED);
+
 impl TranslationTable {
     /// The learn procedure (TT-19). Returns whether the client is in the local table now.
     pub(super) fn learn(
@@ -38,12 +41,16 @@ impl TranslationTable {
             self.local.set_flags(client, ClientFlags::NOPURGE, ClientFlags::NOPURGE);
         }
         self.take_over(ctx, routing, client, returned);
-        let attributes = ClientFlags::NONE
-            .with(ClientFlags::WIFI, wifi && !own)
-            .with(ClientFlags::ISOLATED, isolated);
-        let mask = ClientFlags::WIFI.or(ClientFlags::ISOLATED);
-        self.local.set_flags(client, mask, attributes);
+        self.set_attributes(client, wifi, isolated);
         true
+    }
+
+    /// Says what is particular to a client of ours; another value than before is announced (TT-21, FWD-125).
+    pub(super) fn set_attributes(&mut self, client: Client, wifi: bool, isolated: bool) {
+        let attributes = ClientFlags::NONE
+            .with(ClientFlags::WIFI, wifi && self.mesh_mac != Some(client.mac))
+            .with(ClientFlags::ISOLATED, isolated);
+        self.local.set_flags(client, ATTRIBUTES, attributes);
     }
 
     /// 5.3 step 4: whoever announces a client that is here now is told, once (TT-20). One that came back to us before

@@ -253,6 +253,9 @@ impl Session<'_> {
         if let Some(originator) = delivery.teacher {
             self.learn_remote(ethernet.source_client(), originator, out);
         }
+        if self.are_kept_apart_there(&ethernet) {
+            return Err(Discard::Isolated);
+        }
         out.deliver(&[inner])
     }
 

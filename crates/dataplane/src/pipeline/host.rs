@@ -60,6 +60,9 @@ impl Session<'_> {
             return self.judge_group(frame.destination, bytes);
         }
         let client = frame.destination_client();
+        if self.are_kept_apart_here(&frame) {
+            return Verdict::Drop(Discard::Isolated);
+        }
         match self.locate(client) {
             Err(reason) => Verdict::Drop(reason),
             Ok(target) => {

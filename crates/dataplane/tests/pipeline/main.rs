@@ -9,6 +9,7 @@ mod fragments;
 mod from_host;
 mod hostile;
 mod icmp;
+mod isolation;
 mod learning;
 mod multicast;
 mod priority;

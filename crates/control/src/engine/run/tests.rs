@@ -3,6 +3,7 @@
 mod amplification;
 mod dat;
 mod interfaces;
+mod settings;
 mod vlans;
 
 use super::*;

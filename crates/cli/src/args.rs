@@ -1,7 +1,7 @@
 //! The command line as typed. A wrong one gets one sentence and exit status 2.
 
 use crate::commands::{
-    dat_cache, interfaces, mcast_flags, neighbors, originators, ping, run, statistics, status,
+    dat_cache, interfaces, mcast_flags, neighbors, originators, ping, run, set, statistics, status,
     traceroute, transglobal, translocal, version,
 };
 use crate::failure::Failure;
@@ -62,6 +62,8 @@ pub(crate) enum Command {
     /// Show the counters, and why frames were dropped
     #[command(visible_alias = "s")]
     Statistics(statistics::Args),
+    /// Read or change a setting of the running node
+    Set(set::Args),
     /// Send echo requests to another node
     #[command(visible_alias = "p")]
     Ping(ping::Args),

@@ -7,6 +7,7 @@ pub(crate) mod neighbors;
 pub(crate) mod originators;
 pub(crate) mod ping;
 pub(crate) mod run;
+pub(crate) mod set;
 pub(crate) mod statistics;
 pub(crate) mod status;
 pub(crate) mod traceroute;
@@ -34,6 +35,7 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> Status {
         Command::DatCache(args) => dat_cache::run(common, args, out),
         Command::Interfaces(args) => interfaces::run(common, args, out),
         Command::Statistics(args) => statistics::run(common, args, out),
+        Command::Set(args) => set::run(common, args, out),
         Command::Ping(args) => ping::run(common, args, out),
         Command::Traceroute(args) => traceroute::run(common, args, out),
         Command::Status(args) => status::run(common, args, out),

@@ -3,12 +3,15 @@
 
 mod mac;
 pub(crate) mod rows;
+mod setting;
 
 pub use mac::Address;
 pub use rows::{
     ClientFlagsRow, DatCacheRow, GlobalClient, HardInterface, LocalClient, McastFlags,
     McastFlagsPrivRow, McastFlagsRow, Mesh, Neighbor, Originator, Status,
 };
+
+pub use setting::{SettingRow, SettingValue, SettingsRequest};
 
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +58,8 @@ pub enum Request {
     Interfaces,
     /// Counters and discard reasons.
     Statistics,
+    /// Settings: read, or one changed.
+    Settings(SettingsRequest),
     /// One echo request; answered when its answer arrives, or at the end of the time-out.
     Probe(Probe),
 }
@@ -115,6 +120,8 @@ pub enum Reply {
     Interfaces(Vec<HardInterface>),
     /// To [`Request::Statistics`].
     Statistics(Statistics),
+    /// To [`Request::Settings`]: those that were asked for, as they are now.
+    Settings(Vec<SettingRow>),
     /// To [`Request::Probe`]; nothing if no answer came in time.
     Probe(Option<ProbeAnswer>),
     /// To a request that cannot be carried out: one sentence.

@@ -8,7 +8,7 @@ mod connection;
 #[cfg(test)]
 mod tests;
 
-use crate::api::{Probe, ReplyLine};
+use crate::api::{Probe, ReplyLine, SettingsRequest};
 use crate::wake::Wake;
 use connection::Connection;
 use crossbeam_channel::{Sender, TrySendError};
@@ -38,6 +38,8 @@ const STACK_LEN: usize = 256 * 1024;
 pub(crate) enum Question {
     /// A table, or the node as a whole.
     Table(Table),
+    /// Read or change settings.
+    Settings(SettingsRequest),
     /// Send an echo request; the answer is to come when there is one.
     Probe {
         /// Names the connection.

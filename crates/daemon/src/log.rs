@@ -10,7 +10,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::{Registry, reload};
 
 /// Lines that wait for the receiver; about 100 KiB of text at most.
 const LINES_MAX: usize = 512;
@@ -24,17 +27,40 @@ pub(crate) struct Log {
     done: Receiver<()>,
 }
 
+/// Changes what is logged at most, while the node runs.
+#[derive(Clone, Debug)]
+pub(crate) struct Verbosity {
+    level: LogLevel,
+    filter: reload::Handle<LevelFilter, Registry>,
+}
+
+impl Verbosity {
+    pub(crate) const fn level(&self) -> LogLevel {
+        self.level
+    }
+
+    pub(crate) fn set(&mut self, level: LogLevel) {
+        // It can fail only where logging never began.
+        let _ = self.filter.reload(filter(level));
+        self.level = level;
+    }
+}
+
 /// Starts logging to stderr, for the whole process. A second call in the same process changes nothing.
-pub(crate) fn start(level: LogLevel) -> io::Result<Log> {
+pub(crate) fn start(level: LogLevel) -> io::Result<(Log, Verbosity)> {
     let (log, queue) = with_writer(io::stderr())?;
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::from(level))
+    let (layer, handle) = reload::Layer::new(filter(level));
+    let lines = tracing_subscriber::fmt::layer()
         .with_ansi(io::stderr().is_terminal())
         .with_target(false)
-        .with_writer(queue)
-        .finish();
+        .with_writer(queue);
+    let subscriber = Registry::default().with(layer).with(lines);
     let _ = tracing::subscriber::set_global_default(subscriber);
-    Ok(log)
+    Ok((log, Verbosity { level, filter: handle }))
+}
+
+fn filter(level: LogLevel) -> LevelFilter {
+    LevelFilter::from_level(level.into())
 }
 
 fn with_writer(mut out: impl Write + Send + 'static) -> io::Result<(Log, Queue)> {

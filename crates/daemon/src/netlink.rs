@@ -11,6 +11,7 @@
 //! the process. What a mesh node needs of rtnetlink is a page of code.
 
 mod bridge;
+mod bridge_ports;
 mod check;
 mod holder;
 mod link;
@@ -23,6 +24,7 @@ mod socket;
 mod wireless;
 
 pub use bridge::port_vlans;
+pub use bridge_ports::{BridgePorts, PortKind};
 pub use check::{BadInterface, MTU_MIN, check_hard_interface};
 pub(crate) use holder::is_held_by_another;
 pub use link::{Link, Links, MESH_ALIAS};

@@ -3,11 +3,13 @@
 //! It sleeps until one of its deadlines, a control packet, a question of a tool, a change of an interface, or a signal.
 
 mod carry_out;
+mod clients;
 mod links;
 mod mesh_interface;
 mod multicast;
 mod probes;
 mod rest;
+mod settings;
 mod tables;
 
 pub(crate) use links::Ports;
@@ -16,9 +18,11 @@ pub(crate) use multicast::PERIOD as MULTICAST_PERIOD;
 pub(crate) use probes::Probes;
 pub(crate) use rest::Rest;
 
+use crate::api::{Reply, ReplyLine};
 use crate::clock::{Clock, poll_timeout_ms};
 use crate::control_socket::{Asked, Question, Table};
-use crate::netlink::{Monitor, MulticastMonitor};
+use crate::log::Verbosity;
+use crate::netlink::{BridgePorts, Monitor, MulticastMonitor, PortKind};
 use crate::settings::Config;
 use crate::wake::Wake;
 use crate::worker::{Command, Punted};
@@ -84,6 +88,7 @@ pub(crate) struct Node {
     pub(crate) hints: Receiver<Hint>,
     pub(crate) questions: Receiver<Asked>,
     pub(crate) probes: Probes,
+    pub(crate) verbosity: Verbosity,
     /// Wakes this thread.
     pub(crate) wake: Wake,
     pub(crate) signals: SignalFd,
@@ -93,6 +98,10 @@ pub(crate) struct Node {
     pub(crate) multicast_at: Instant,
     /// Whether the mesh interface was a port of a bridge when last looked at.
     pub(crate) bridged: bool,
+    /// By which ports of bridges clients come.
+    pub(crate) bridge_ports: BridgePorts,
+    /// When the bridges were last looked at.
+    pub(crate) bridges_seen: Instant,
     pub(crate) tap_gone: Receiver<()>,
     pub(crate) control_rest: Rest,
     /// What a control packet is copied into while the engine looks at it.
@@ -179,11 +188,15 @@ impl Node {
     fn take_hints(&mut self) -> bool {
         for _ in 0..BATCH {
             let Ok(hint) = self.hints.try_recv() else { return false };
+            let now = self.clock.now();
             let input = match hint {
-                Hint::Local(client) => Input::LearnLocal { client, wifi: false, isolated: false },
+                Hint::Local(client) => {
+                    let PortKind { wifi, isolated } = self.kind_of(now, client);
+                    Input::LearnLocal { client, wifi, isolated }
+                }
                 Hint::Remote { client, originator } => Input::LearnRemote { client, originator },
             };
-            self.feed(self.clock.now(), input);
+            self.feed(now, input);
         }
         true
     }
@@ -198,6 +211,10 @@ impl Node {
                 Question::Table(table) => {
                     // A tool that has gone meanwhile misses nothing.
                     let _ = answer.try_send(self.table(&table));
+                }
+                Question::Settings(wanted) => {
+                    let reply = self.settings(&wanted).map_or_else(Reply::Error, Reply::Settings);
+                    let _ = answer.try_send(ReplyLine::new(reply));
                 }
                 Question::Probe { uid, probe } => self.start_probe(uid, probe, answer),
             }

@@ -5,7 +5,7 @@ use crate::clock::{self, Clock};
 use crate::control_socket::{Acceptor, QUESTIONS_MAX, Service};
 use crate::instance::{Instance, NoInstance};
 use crate::netlink::{
-    self, BadInterface, Links, MESH_ALIAS, Monitor, MulticastMonitor, Setter, check_hard_interface,
+    self, BadInterface, BridgePorts, Links, MESH_ALIAS, Monitor, MulticastMonitor, Setter, check_hard_interface,
     is_held_by_another,
 };
 use crate::node::{
@@ -137,7 +137,7 @@ fn start(config: Config, signals: SignalFd, links: &Links) -> Result<Started, St
     let mesh = make_mesh_interface(&config, links)?;
     // Not before: what was just set would be taken for somebody else's doing.
     let monitor = Monitor::open().map_err(cannot("watch the network interfaces"))?;
-    let log = log::start(config.log).map_err(cannot("start a thread"))?;
+    let (log, verbosity) = log::start(config.log).map_err(cannot("start a thread"))?;
     info!(mesh = %mesh.name, address = %mesh.mac, version = env!("CARGO_PKG_VERSION"), "noctule starts");
 
     let fib = Writer::new(hash_key, other_seed as u16, clock::broadcast_seqno(wall));
@@ -184,6 +184,7 @@ fn start(config: Config, signals: SignalFd, links: &Links) -> Result<Started, St
         hints,
         questions,
         probes: Probes::default(),
+        verbosity,
         wake: engine_wake.clone(),
         signals,
         monitor,
@@ -191,6 +192,8 @@ fn start(config: Config, signals: SignalFd, links: &Links) -> Result<Started, St
         multicast: MulticastMonitor::open().map_err(cannot("watch the multicast memberships"))?,
         multicast_at: clock.now() + MULTICAST_PERIOD,
         bridged: false,
+        bridge_ports: BridgePorts::default(),
+        bridges_seen: Instant::ZERO,
         control_rest: Rest::default(),
         control_buffer: Vec::new(),
         next_drops: Instant::ZERO,

@@ -5,6 +5,7 @@
 //! on the command line goes before what stands in the file.
 
 mod file;
+pub(crate) mod live;
 mod nearest;
 
 pub use file::read_file;
@@ -341,6 +342,7 @@ impl Written {
                     u32::MAX.into(),
                     "receivers",
                 )?,
+                ap_isolation: engine.ap_isolation,
                 limits: engine.limits,
             },
             rx_frames: in_range("rx_frames", rx_frames.unwrap_or(512), 16, 16_384, "frames")?,

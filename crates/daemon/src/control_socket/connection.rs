@@ -76,6 +76,7 @@ impl Connection {
         let table = match request {
             Request::Statistics => return ReplyLine::new(Reply::Statistics(self.statistics())),
             Request::Probe(probe) => return self.probe(probe),
+            Request::Settings(wanted) => return self.answer_of(Question::Settings(wanted)),
             Request::Status => Table::Status,
             Request::Originators { interface } => Table::Originators { interface },
             Request::Neighbors => Table::Neighbors,
@@ -85,7 +86,12 @@ impl Connection {
             Request::DatCache => Table::DatCache,
             Request::Interfaces => Table::Interfaces,
         };
-        match self.ask(Question::Table(table)) {
+        self.answer_of(Question::Table(table))
+    }
+
+    /// What the engine thread answers at once.
+    fn answer_of(&self, question: Question) -> ReplyLine {
+        match self.ask(question) {
             Ok(answer) => answer
                 .recv_timeout(TABLE_TIMEOUT)
                 .unwrap_or_else(|_| error("the daemon does not answer")),

@@ -42,6 +42,9 @@ impl Server {
                     Question::Table(_) => {
                         drop(answer.send(ReplyLine::new(Reply::Neighbors(Vec::new()))))
                     }
+                    Question::Settings(wanted) => {
+                        drop(answer.send(ReplyLine::new(Reply::Error(format!("{wanted:?}")))))
+                    }
                     Question::Probe { .. } => probes.push(answer),
                 }
             }
@@ -218,4 +221,19 @@ fn mgmt_41_garbage_hurts_nobody_else() {
         }
         thread::yield_now();
     }
+}
+
+#[test]
+fn a_request_for_a_setting_reaches_the_engine_whole() {
+    let server = Server::start();
+    let stream = server.connect();
+    let line = br#"{"noctule":1,"request":"settings","name":"hp","value":"5","interface":"e1"}
+"#;
+    let expected = crate::api::SettingsRequest {
+        name: Some("hp".into()),
+        value: Some("5".into()),
+        interface: Some("e1".into()),
+        vlan: None,
+    };
+    assert_eq!(ask(&stream, line), Reply::Error(format!("{expected:?}")));
 }

@@ -83,7 +83,7 @@ impl Ports {
         Some(&self.get(iface)?.attached.as_ref()?.sender)
     }
 
-    fn get_mut(&mut self, iface: Iface) -> Option<&mut Port> {
+    pub(super) fn get_mut(&mut self, iface: Iface) -> Option<&mut Port> {
         self.0.get_mut(iface.index())
     }
 
@@ -351,7 +351,7 @@ impl Node {
     /// FWD-19: it is used all the same.
     fn note_small_mtu(&self, mtu: u32) {
         let whole = self.mesh.mtu + ENCAPSULATION;
-        if mtu < whole && self.config.engine.fragmentation {
+        if mtu < whole && self.engine.settings().fragmentation {
             info!(mtu, needed = whole, "large frames will leave in fragments by this interface");
         } else if mtu < whole {
             warn!(

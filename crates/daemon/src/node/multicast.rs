@@ -1,5 +1,5 @@
 //! The engine is told twice a second what the host wants of multicast (MCAST section 2). Most of it brings no
-//! notification, so it is looked at.
+//! notification, so it is looked at. The ports that clients are behind have their turn with it.
 
 use super::Node;
 use noctule_control::Input;
@@ -17,6 +17,7 @@ impl Node {
             return;
         }
         self.multicast_at = now + PERIOD;
+        self.look_at_clients(now);
         let index = self.mesh.ifindex();
         match self.multicast.look(now, self.monitor.links(), index) {
             Ok(host) => {

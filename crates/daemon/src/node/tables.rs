@@ -171,7 +171,7 @@ impl Node {
     }
 
     /// The name of a hard interface: its own, or the configured one while it does not exist.
-    fn name(&self, iface: Iface) -> String {
+    pub(super) fn name(&self, iface: Iface) -> String {
         let Some(port) = self.ports.get(iface) else { return String::new() };
         port.attached.as_ref().map_or(&port.config.name, |attached| &attached.link.name).clone()
     }

@@ -95,6 +95,7 @@ name = "eth1"
             distributed_arp_table: false,
             multicast_forceflood: true,
             multicast_fanout: 4,
+            ap_isolation: Default::default(),
             limits: control::Limits::default(),
         },
         rx_frames: 64,

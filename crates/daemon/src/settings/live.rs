@@ -1,0 +1,294 @@
+//! The settings that a running node can change: one table, from which `noctule set` and the control socket have
+//! everything they know. A new setting is one row of [`TABLE`].
+//!
+//! Names, aliases and ways to write a value are batctl's (MGMT-22, MGMT section 4.1). A value out of its range is refused,
+//! where the module would silently take another one.
+
+use super::{LogLevel, nearest};
+use crate::api::SettingValue;
+use noctule_control as control;
+use noctule_fib::Isolation;
+use noctule_wire::Vid;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What settings are read from and written to.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Live {
+    /// Of the whole mesh.
+    pub(crate) engine: control::Settings,
+    pub(crate) log: LogLevel,
+    /// Of the hard interface that is meant ([`Scope::Interface`]).
+    pub(crate) interface: control::IfaceSettings,
+    /// The VLAN that is meant; untagged for the whole mesh.
+    pub(crate) vid: Vid,
+}
+
+/// What a setting belongs to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Scope {
+    /// The whole mesh.
+    Mesh,
+    /// One hard interface.
+    Interface,
+    /// One VLAN of the mesh interface.
+    Vlan,
+}
+
+/// One row of the table.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    pub(crate) name: &'static str,
+    /// batctl's short name; empty if there is none.
+    pub(crate) alias: &'static str,
+    pub(crate) scope: Scope,
+    kind: Kind,
+}
+
+/// What values there are, and where they are.
+#[derive(Debug)]
+enum Kind {
+    Switch {
+        get: fn(&Live) -> bool,
+        set: fn(&mut Live, bool),
+    },
+    Number {
+        min: u64,
+        max: u64,
+        unit: &'static str,
+        get: fn(&Live) -> u64,
+        set: fn(&mut Live, u64),
+    },
+    Word {
+        words: &'static [&'static str],
+        get: fn(&Live) -> usize,
+        set: fn(&mut Live, usize),
+    },
+}
+
+const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
+
+/// Every setting, mesh first, in the order in which they are shown.
+#[rustfmt::skip]
+pub(crate) const TABLE: &[Setting] = &[
+    Setting { name: "aggregation", alias: "ag", scope: Scope::Mesh, kind: Kind::Switch {
+        get: |live| live.engine.aggregation, set: |live, on| live.engine.aggregation = on } },
+    Setting { name: "ap_isolation", alias: "ap", scope: Scope::Mesh, kind: AP_ISOLATION },
+    Setting { name: "fragmentation", alias: "f", scope: Scope::Mesh, kind: Kind::Switch {
+        get: |live| live.engine.fragmentation, set: |live, on| live.engine.fragmentation = on } },
+    Setting { name: "hop_penalty", alias: "hp", scope: Scope::Mesh, kind: Kind::Number {
+        min: 0, max: 255, unit: "",
+        get: |live| live.engine.hop_penalty.into(), set: |live, n| live.engine.hop_penalty = n as u8 } },
+    Setting { name: "loglevel", alias: "ll", scope: Scope::Mesh, kind: Kind::Word {
+        words: LEVELS, get: |live| live.log as usize, set: |live, n| live.log = LogLevel::NAMES[n].1 } },
+    Setting { name: "mtu_probing", alias: "", scope: Scope::Mesh, kind: Kind::Switch {
+        get: |live| live.engine.mtu_probing, set: |live, on| live.engine.mtu_probing = on } },
+    Setting { name: "multicast_fanout", alias: "mo", scope: Scope::Mesh, kind: Kind::Number {
+        min: 0, max: u32::MAX as u64, unit: "receivers",
+        get: |live| live.engine.multicast_fanout.into(), set: |live, n| live.engine.multicast_fanout = n as u32 } },
+    Setting { name: "multicast_forceflood", alias: "mff", scope: Scope::Mesh, kind: Kind::Switch {
+        get: |live| live.engine.multicast_forceflood, set: |live, on| live.engine.multicast_forceflood = on } },
+    Setting { name: "multicast_mode", alias: "mm", scope: Scope::Mesh, kind: Kind::Switch {
+        get: |live| !live.engine.multicast_forceflood, set: |live, on| live.engine.multicast_forceflood = !on } },
+    Setting { name: "orig_interval", alias: "it", scope: Scope::Mesh, kind: Kind::Number {
+        min: control::Settings::ORIG_INTERVAL_MIN.as_millis() as u64,
+        max: control::Settings::ORIG_INTERVAL_MAX.as_millis() as u64, unit: "milliseconds",
+        get: |live| live.engine.orig_interval.as_millis() as u64,
+        set: |live, n| live.engine.orig_interval = Duration::from_millis(n) } },
+    Setting { name: "hop_penalty", alias: "hp", scope: Scope::Interface, kind: Kind::Number {
+        min: 0, max: 255, unit: "",
+        get: |live| live.interface.hop_penalty.into(), set: |live, n| live.interface.hop_penalty = n as u8 } },
+    Setting { name: "ap_isolation", alias: "ap", scope: Scope::Vlan, kind: AP_ISOLATION },
+];
+
+const AP_ISOLATION: Kind = Kind::Switch {
+    get: |live| live.engine.ap_isolation.contains(live.vid),
+    set: |live, on| {
+        let isolation: &mut Isolation = Arc::make_mut(&mut live.engine.ap_isolation);
+        isolation.set(live.vid, on);
+    },
+};
+
+/// Settings of batctl that cannot exist here, and what to do in their place.
+const ELSEWHERE: [(&str, &str, &str); 1] = [(
+    "isolation_mark",
+    "mark",
+    "isolation_mark: marks of frames are not seen outside of the kernel: isolate a port of the bridge above the mesh interface with \"bridge link set dev PORT isolated on\", and its clients are isolated",
+)];
+
+impl Setting {
+    /// The row for a name or alias and what it belongs to.
+    ///
+    /// # Errors
+    /// One sentence with the fix.
+    pub(crate) fn find(word: &str, scope: Scope) -> Result<&'static Self, String> {
+        let named = |row: &&Self| row.name == word || (!word.is_empty() && row.alias == word);
+        if let Some(row) = TABLE.iter().filter(named).find(|row| row.scope == scope) {
+            return Ok(row);
+        }
+        if let Some((.., sentence)) =
+            ELSEWHERE.iter().find(|(name, alias, _)| [*name, *alias].contains(&word))
+        {
+            return Err((*sentence).to_owned());
+        }
+        if let Some(row) = TABLE.iter().find(named) {
+            return Err(match (scope, row.scope) {
+                (Scope::Interface, _) => {
+                    format!("{}: no setting of single interfaces: leave out --interface", row.name)
+                }
+                (Scope::Vlan, _) => {
+                    format!("{}: no setting of single VLANs: leave out --vlan", row.name)
+                }
+                (Scope::Mesh, Scope::Interface) => {
+                    format!(
+                        "{}: a setting of single interfaces: name one with --interface",
+                        row.name
+                    )
+                }
+                (Scope::Mesh, _) => {
+                    format!("{}: a setting of single VLANs: name one with --vlan", row.name)
+                }
+            });
+        }
+        let names: Vec<_> = TABLE.iter().map(|row| row.name).collect();
+        Err(nearest(word, &names).map_or_else(
+            || format!("{word}: no such setting: \"noctule set\" lists them"),
+            |near| format!("{word}: no such setting: did you mean \"{near}\"?"),
+        ))
+    }
+
+    /// The value that is in force.
+    pub(crate) fn value(&self, live: &Live) -> SettingValue {
+        match &self.kind {
+            Kind::Switch { get, .. } => SettingValue::Switch(get(live)),
+            Kind::Number { get, .. } => SettingValue::Number(get(live)),
+            Kind::Word { words, get, .. } => {
+                SettingValue::Word(words.get(get(live)).copied().unwrap_or_default().to_owned())
+            }
+        }
+    }
+
+    /// What can be written.
+    pub(crate) fn values(&self) -> String {
+        match &self.kind {
+            Kind::Switch { .. } => "0 or 1, disabled or enabled".to_owned(),
+            Kind::Number { min, max, unit, .. } => {
+                format!("{min} to {max} {unit}").trim_end().to_owned()
+            }
+            Kind::Word { words, .. } => match words.split_last() {
+                Some((last, others)) => format!("{} or {last}", others.join(", ")),
+                None => String::new(),
+            },
+        }
+    }
+
+    /// Takes over what somebody wrote.
+    ///
+    /// # Errors
+    /// One sentence that says what can be written.
+    pub(crate) fn write(&self, live: &mut Live, text: &str) -> Result<(), String> {
+        let bad = || format!("{} {text}: must be {}", self.name, self.values());
+        match &self.kind {
+            Kind::Switch { set, .. } => match text.to_ascii_lowercase().as_str() {
+                "1" | "enable" | "enabled" => set(live, true),
+                "0" | "disable" | "disabled" => set(live, false),
+                _ => return Err(bad()),
+            },
+            Kind::Number { min, max, set, .. } => {
+                let number = text.parse().ok().filter(|n| (*min..=*max).contains(n));
+                set(live, number.ok_or_else(bad)?);
+            }
+            Kind::Word { words, set, .. } => {
+                set(live, words.iter().position(|word| *word == text).ok_or_else(bad)?);
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn mgmt_22_a_value_that_is_written_is_read_again() {
+        for row in TABLE {
+            let mut live = Live { vid: Vid::from_tci(10), ..Live::default() };
+            let (one, other, wrong) = match &row.kind {
+                Kind::Switch { .. } => ("Enabled".to_owned(), "0".to_owned(), "maybe".to_owned()),
+                Kind::Number { min, max, .. } => {
+                    (min.to_string(), max.to_string(), (max + 1).to_string())
+                }
+                Kind::Word { words, .. } => {
+                    (words[0].to_owned(), words[words.len() - 1].to_owned(), "0".to_owned())
+                }
+            };
+            row.write(&mut live, &one).unwrap();
+            let first = row.value(&live);
+            row.write(&mut live, &other).unwrap();
+            let second = row.value(&live);
+            assert_ne!(first, second, "{}", row.name);
+            let refusal = row.write(&mut live, &wrong).unwrap_err();
+            assert_eq!(refusal, format!("{} {wrong}: must be {}", row.name, row.values()));
+            assert_eq!(row.value(&live), second, "{}: nothing has changed", row.name);
+            for rubbish in ["", "-1", " 1", "1 ", "99999999999999999999"] {
+                row.write(&mut live, rubbish).unwrap_err();
+            }
+        }
+    }
+
+    #[test]
+    fn names_and_aliases_mean_one_thing_each() {
+        for scope in [Scope::Mesh, Scope::Interface, Scope::Vlan] {
+            let rows: Vec<_> = TABLE.iter().filter(|row| row.scope == scope).collect();
+            let words = rows.iter().flat_map(|row| [row.name, row.alias]);
+            let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
+            assert_eq!(words.iter().collect::<BTreeSet<_>>().len(), words.len());
+            for row in rows {
+                assert_eq!(Setting::find(row.name, scope).unwrap().name, row.name);
+                if !row.alias.is_empty() {
+                    assert_eq!(Setting::find(row.alias, scope).unwrap().name, row.name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_word_that_is_no_setting_gets_a_sentence() {
+        let rows = [
+            (
+                "hop_penlaty",
+                Scope::Mesh,
+                "hop_penlaty: no such setting: did you mean \"hop_penalty\"?",
+            ),
+            ("colour", Scope::Mesh, "colour: no such setting: \"noctule set\" lists them"),
+            ("", Scope::Mesh, ": no such setting: \"noctule set\" lists them"),
+            (
+                "it",
+                Scope::Interface,
+                "orig_interval: no setting of single interfaces: leave out --interface",
+            ),
+            ("it", Scope::Vlan, "orig_interval: no setting of single VLANs: leave out --vlan"),
+        ];
+        for (word, scope, sentence) in rows {
+            assert_eq!(Setting::find(word, scope).unwrap_err(), sentence);
+        }
+        assert!(Setting::find("mark", Scope::Mesh).unwrap_err().contains("bridge link set dev"));
+    }
+
+    /// The page for operators has a row for each.
+    #[test]
+    fn the_settings_are_documented() {
+        let page = include_str!("../../../../docs/operations.md");
+        for row in TABLE {
+            let alias =
+                if row.alias.is_empty() { String::new() } else { format!("`{}`", row.alias) };
+            let start = format!("| `{}` | {alias} | {} |", row.name, row.values());
+            assert!(
+                page.contains(&start.replace("  ", " ")),
+                "docs/operations.md has no row {start}"
+            );
+        }
+    }
+}

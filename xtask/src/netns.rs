@@ -11,6 +11,7 @@ mod lan;
 mod learning;
 mod listeners;
 mod scripts;
+mod settings;
 mod start;
 
 use std::path::PathBuf;
@@ -68,6 +69,8 @@ const CASES: &[Case] = cases![
     commands::mgmt_31_json_has_batctls_keys,
     commands::icmp_25_icmp_28_ping_and_traceroute_tell_how_it_went,
     commands::without_a_node_or_an_interface_there_is_a_sentence,
+    settings::mgmt_12_settings_change_while_frames_run_and_none_is_lost,
+    settings::tt_21_tt_121_clients_behind_isolated_bridge_ports_are_kept_apart,
     start::an_unsuitable_interface_is_refused_in_one_sentence,
     start::a_taken_mesh_is_refused_in_one_sentence,
     start::a_tap_of_another_program_is_not_taken_over,

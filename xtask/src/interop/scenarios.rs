@@ -9,6 +9,7 @@ mod dat;
 mod diamond;
 mod fragments;
 mod interface_down;
+mod isolation;
 mod loss;
 mod multicast;
 mod pair;
@@ -90,6 +91,9 @@ const SCENARIOS: &[Scenario] = &[
     Scenario { name: "start", kinds: "K-N", seconds: 40, play: start::play, about: start::ABOUT },
     Scenario { name: "first-broadcast", kinds: "K-N", seconds: 50, play: start::first_broadcast, about: start::ABOUT_BROADCAST },
     Scenario { name: "interface-down", kinds: "K-N", seconds: 70, play: interface_down::play, about: interface_down::ABOUT },
+    Scenario { name: "isolation", kinds: "K-K", seconds: 60, play: isolation::play, about: isolation::ABOUT },
+    Scenario { name: "isolation", kinds: "K-N", seconds: 60, play: isolation::play, about: isolation::ABOUT },
+    Scenario { name: "isolation", kinds: "N-N", seconds: 60, play: isolation::play, about: isolation::ABOUT },
     Scenario { name: "multicast", kinds: "K-K-K-K", seconds: 60, play: multicast::play, about: multicast::ABOUT },
     Scenario { name: "multicast-chain", kinds: "K-K-K-K", seconds: 60, play: multicast::chain, about: multicast::ABOUT_CHAIN },
     Scenario { name: "multicast", kinds: "K-N-K-N", seconds: 60, play: multicast::play, about: multicast::ABOUT },

@@ -66,6 +66,8 @@ pub(crate) struct GlobalClient {
 pub(crate) struct ClientFlags {
     /// Learned from payload, not announced yet.
     pub(crate) temp: bool,
+    /// Isolated.
+    pub(crate) isolated: bool,
 }
 
 /// The counters of `statistics`, by name.

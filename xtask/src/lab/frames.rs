@@ -11,7 +11,7 @@ use nix::ifaddrs::getifaddrs;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
     AddressFamily, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, bind, recvfrom, send,
-    socket,
+    setsockopt, socket, sockopt,
 };
 
 use super::Namespace;
@@ -44,6 +44,12 @@ impl FrameSocket {
         // Between its making and its binding the socket saw the frames of every interface.
         while frames.try_receive()?.is_some() {}
         Ok(frames)
+    }
+
+    /// Gives every frame that is sent this mark, for packet filters and the like.
+    pub(crate) fn set_mark(&self, mark: u32) -> io::Result<()> {
+        setsockopt(&self.socket, sockopt::Mark, &mark)?;
+        Ok(())
     }
 
     /// Sends a frame, Ethernet header first.

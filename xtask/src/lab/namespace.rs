@@ -22,7 +22,9 @@ use super::Skipped;
 use super::link::Link;
 use super::netem::Netem;
 use super::process::{self, Output, Process};
-use super::rtnetlink::{End, Route};
+use super::rtnetlink::{
+    BRIDGE_PORT_ISOLATED, End, INFO_SLAVE_DATA, INFO_SLAVE_KIND, Message, Route,
+};
 
 /// One change of a link.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +41,8 @@ pub(crate) enum Set<'a> {
     Master(&'a str),
     /// Take it out of its bridge.
     NoMaster,
+    /// Keep it from other isolated ports of its bridge, or not.
+    Isolated(bool),
     /// Another name; most links must be down for it.
     Name(&'a str),
 }
@@ -155,6 +159,13 @@ impl Namespace {
                     attributes.push((libc::IFLA_MASTER, index.to_ne_bytes().to_vec()));
                 }
                 Set::NoMaster => attributes.push((libc::IFLA_MASTER, vec![0; 4])),
+                Set::Isolated(isolated) => {
+                    let bridge = |m: Message| m.attribute(BRIDGE_PORT_ISOLATED, &[isolated.into()]);
+                    let info = Message::parts(|parts| {
+                        parts.name(INFO_SLAVE_KIND, "bridge").nest(INFO_SLAVE_DATA, bridge)
+                    });
+                    attributes.push((libc::IFLA_LINKINFO, info));
+                }
                 Set::Name(name) => {
                     attributes.push((libc::IFLA_IFNAME, [name.as_bytes(), &[0]].concat()));
                 }

@@ -26,6 +26,10 @@ const HEADER: usize = 16;
 const LINK_HEADER: usize = 16;
 /// An attribute that holds others.
 const NESTED: u16 = 0x8000;
+/// `IFLA_INFO_SLAVE_KIND`, `IFLA_INFO_SLAVE_DATA`, and in there `IFLA_BRPORT_ISOLATED`.
+pub(super) const INFO_SLAVE_KIND: u16 = 4;
+pub(super) const INFO_SLAVE_DATA: u16 = 5;
+pub(super) const BRIDGE_PORT_ISOLATED: u16 = 33;
 /// `VETH_INFO_PEER`.
 const VETH_PEER: u16 = 1;
 /// `IFLA_VLAN_ID`.
@@ -42,6 +46,11 @@ impl Message {
         bytes[4..6].copy_from_slice(&kind.to_ne_bytes());
         bytes[6..8].copy_from_slice(&(flags as u16).to_ne_bytes());
         Self(bytes)
+    }
+
+    /// Attributes alone, as the value of another.
+    pub(super) fn parts(fill: impl FnOnce(Self) -> Self) -> Vec<u8> {
+        fill(Self(Vec::new())).0
     }
 
     /// Adds raw bytes, padded to four.

@@ -28,6 +28,14 @@ impl Client {
         Ok(Self { namespace: lab.namespace(name)?, number })
     }
 
+    pub(super) const fn namespace(&self) -> &Namespace {
+        &self.namespace
+    }
+
+    pub(super) fn mac_text(&self) -> String {
+        mac_text(self.mac())
+    }
+
     const fn mac(&self) -> [u8; 6] {
         [0x06, 0xc1, 0, 0, 0, self.number]
     }

@@ -5,8 +5,8 @@ use crate::clock::{self, Clock};
 use crate::control_socket::{Acceptor, QUESTIONS_MAX, Service};
 use crate::instance::{Instance, NoInstance};
 use crate::netlink::{
-    self, BadInterface, BridgePorts, Links, MESH_ALIAS, Monitor, MulticastMonitor, Setter, check_hard_interface,
-    is_held_by_another,
+    self, BadInterface, BridgePorts, Links, MESH_ALIAS, Monitor, MulticastMonitor, Setter,
+    check_hard_interface, is_held_by_another,
 };
 use crate::node::{
     End, MULTICAST_PERIOD, MeshInterface, Node, Ports, Probes, Rest, WorkerLine, derived_mac,

@@ -28,10 +28,6 @@ impl Client {
         Ok(Self { namespace: lab.namespace(name)?, number })
     }
 
-    pub(super) const fn namespace(&self) -> &Namespace {
-        &self.namespace
-    }
-
     pub(super) fn mac_text(&self) -> String {
         mac_text(self.mac())
     }

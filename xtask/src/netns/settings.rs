@@ -90,7 +90,7 @@ fn refusals(node: &Node) -> Result<()> {
 
 /// Whether anybody answers in a second.
 fn answers(from: &Client, to: &Client) -> Result<bool> {
-    let mut echo = from.namespace().with(|| Echo::open(to.address()))?;
+    let mut echo = from.namespace.with(|| Echo::open(to.address()))?;
     Ok(echo.ping(56, Duration::from_secs(1))?.is_some())
 }
 
@@ -113,7 +113,7 @@ pub(super) fn tt_21_tt_121_clients_behind_isolated_bridge_ports_are_kept_apart()
     nodes[1].namespace.set_link("port3", &[Set::Isolated(true)])?;
     // Isolation is off: everybody reaches everybody.
     for (from, to) in [(one, three), (one, four), (two, three), (two, four)] {
-        wait_for_ping(from.namespace(), to.address(), LIMIT)?;
+        wait_for_ping(&from.namespace, to.address(), LIMIT)?;
     }
     let flagged = |asked: &Node, client: &Client, expected: bool| {
         wait_for(LIMIT, "the flag of the client", || {
@@ -132,13 +132,13 @@ pub(super) fn tt_21_tt_121_clients_behind_isolated_bridge_ports_are_kept_apart()
     }
     ensure!(!answers(one, three)? && !answers(three, one)?, "isolated clients talk");
     for (from, to) in [(one, four), (two, three), (two, four), (four, one), (three, two)] {
-        ensure!(answers(from, to)?, "{} gets no answer", from.namespace().name());
+        ensure!(answers(from, to)?, "{} gets no answer", from.namespace.name());
     }
     let dropped = nodes[0].counter("drop_isolated")? + nodes[1].counter("drop_isolated")?;
     ensure!(dropped > 0, "nothing was counted");
     // The port is an ordinary one again: so are the clients behind it, though they are silent.
     nodes[0].namespace.set_link("port1", &[Set::Isolated(false)])?;
     flagged(&nodes[1], one, false)?;
-    wait_for_ping(one.namespace(), three.address(), LIMIT)?;
+    wait_for_ping(&one.namespace, three.address(), LIMIT)?;
     Ok(())
 }

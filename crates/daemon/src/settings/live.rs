@@ -74,6 +74,8 @@ pub(crate) const TABLE: &[Setting] = &[
     Setting { name: "aggregation", alias: "ag", scope: Scope::Mesh, kind: Kind::Switch {
         get: |live| live.engine.aggregation, set: |live, on| live.engine.aggregation = on } },
     Setting { name: "ap_isolation", alias: "ap", scope: Scope::Mesh, kind: AP_ISOLATION },
+    Setting { name: "clamp_mss", alias: "", scope: Scope::Mesh, kind: Kind::Switch {
+        get: |live| live.engine.clamp_mss, set: |live, on| live.engine.clamp_mss = on } },
     Setting { name: "fragmentation", alias: "f", scope: Scope::Mesh, kind: Kind::Switch {
         get: |live| live.engine.fragmentation, set: |live, on| live.engine.fragmentation = on } },
     Setting { name: "hop_penalty", alias: "hp", scope: Scope::Mesh, kind: Kind::Number {

@@ -76,6 +76,8 @@ pub(crate) const TABLE: &[Setting] = &[
     Setting { name: "ap_isolation", alias: "ap", scope: Scope::Mesh, kind: AP_ISOLATION },
     Setting { name: "clamp_mss", alias: "", scope: Scope::Mesh, kind: Kind::Switch {
         get: |live| live.engine.clamp_mss, set: |live, on| live.engine.clamp_mss = on } },
+    Setting { name: "distributed_arp_table", alias: "dat", scope: Scope::Mesh, kind: Kind::Switch {
+        get: |live| live.engine.distributed_arp_table, set: |live, on| live.engine.distributed_arp_table = on } },
     Setting { name: "fragmentation", alias: "f", scope: Scope::Mesh, kind: Kind::Switch {
         get: |live| live.engine.fragmentation, set: |live, on| live.engine.fragmentation = on } },
     Setting { name: "hop_penalty", alias: "hp", scope: Scope::Mesh, kind: Kind::Number {

@@ -177,6 +177,13 @@ impl Session<'_> {
             .ok_or(Discard::UnknownClient)?;
         let answer = reply((request.sender_ip, request.sender_mac), (request.target_ip, mac));
         let (bytes, len) = answer.reply_frame(vid);
+        // DAT-77: with isolation only for clients behind this node, whose flags are known.
+        if self.guard.node().isolation.contains(vid)
+            && (!self.is_local(Client::new(mac, vid))
+                || self.are_kept_apart_here(&Frame::parse(&bytes[..len])?))
+        {
+            return Err(Discard::Isolated);
+        }
         let to = asker.originator.mac();
         self.send_4addr(to, Subtype::DatCachedReply, &bytes[..len], out)?;
         self.counters.add(Counter::DatCachedReplyTx, 1);

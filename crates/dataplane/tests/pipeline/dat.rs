@@ -3,6 +3,7 @@
 use crate::support::*;
 use noctule_fib::{Counter, DatRing};
 use noctule_wire::payload::arp::{Arp, Operation};
+use noctule_wire::tvlv::translation_table::ClientFlags;
 use noctule_wire::unicast::Subtype;
 use noctule_wire::{Client, Discard, Instant, Mac, Unicast4Addr, Vid};
 use std::net::Ipv4Addr;
@@ -210,6 +211,44 @@ fn dat_40_dat_41_dat_42_a_keeper_answers_or_delivers() {
     }
 }
 
+/// DAT-77: with isolation on, a keeper answers only for clients of its own, and not for those that must not be reached.
+#[test]
+fn dat_77_isolated_clients_are_not_answered_for() {
+    #[rustfmt::skip]
+    let rows = [
+        ("elsewhere",         (CARAS_IP, CARAS), ClientFlags::NONE, ClientFlags::NONE, false),
+        ("here",              (BENS_IP, BENS),   ClientFlags::NONE, ClientFlags::WIFI, true),
+        ("here, both on air", (BENS_IP, BENS),   ClientFlags::WIFI, ClientFlags::WIFI, false),
+    ];
+    for (what, (ip, mac), here, there, answered) in rows {
+        let mut ben = member();
+        ben.change(|node| {
+            node.isolation = {
+                let mut isolation = noctule_fib::Isolation::default();
+                isolation.set(Vid::UNTAGGED, true);
+                Arc::new(isolation)
+            }
+        });
+        ben.writer.set_local(Client::untagged(BENS), here, ms(0));
+        ben.announce(ANNAS, there, &[ANNA]);
+        let told = reply((ip, mac), (UNKNOWN_IP, STRANGER));
+        ben.receive(
+            ms(0),
+            1,
+            &on_air(BEN_1, CARA, &unicast_4addr(BEN_1, CARA, Subtype::DatPut, &told)),
+        );
+        let asked = request((ANNAS_IP, ANNAS), ip);
+        let packet = unicast_4addr(BEN_0, ANNA, Subtype::DatGet, &asked);
+        let outcome = ben.receive(ms(0), 0, &on_air(BEN_0, ANNA, &packet));
+        let delivered = usize::from(!answered);
+        assert_eq!(
+            (outcome.delivered.len(), outcome.sent.len()),
+            (delivered, 1 - delivered),
+            "{what}"
+        );
+    }
+}
+
 /// DAT-42: a broadcast is repeated before it is answered.
 #[test]
 fn dat_42_a_broadcast_request_is_repeated_and_answered() {
@@ -311,11 +350,7 @@ fn dat_65_dat_66_dat_67_vlans_are_kept_apart() {
     let mut ben = member();
     ben.change(|node| node.vlans = Arc::new([7].into_iter().collect()));
     let vid = Vid::from_tci(7);
-    ben.writer.set_local(
-        Client::new(BENS, vid),
-        noctule_wire::tvlv::translation_table::ClientFlags::NONE,
-        ms(0),
-    );
+    ben.writer.set_local(Client::new(BENS, vid), ClientFlags::NONE, ms(0));
     let told = tagged(0xe007, &request((CARAS_IP, CARAS), UNKNOWN_IP));
     ben.receive(ms(0), 1, &on_air(Mac::BROADCAST, CARA, &broadcast(50, 1, CARA, &told)));
     assert_eq!(known(&ben, CARAS_IP), None, "not without the tag");

@@ -9,13 +9,13 @@ use noctule_wire::{Discard, Icmp, Mac, TTL_FULL};
 
 /// Handles an ICMP packet that the data plane handed up: it is for us, or its TTL is spent. `packet` starts with its
 /// type byte and already carries the receiving interface in its route record (ICMP-05). `probed` takes the replies to the
-/// engine's own requests: uid, sequence number and length, and says whether it was one.
+/// engine's own requests: who replies, uid, sequence number and length, and says whether it was one.
 pub(crate) fn on_packet(
     ctx: &mut Context<'_>,
     routing: &dyn Routing,
     for_me: bool,
     packet: &[u8],
-    probed: impl FnOnce(u8, u16, usize) -> bool,
+    probed: impl FnOnce(Mac, u8, u16, usize) -> bool,
 ) {
     let icmp = match Icmp::parse(packet) {
         Ok(icmp) => icmp,
@@ -23,7 +23,8 @@ pub(crate) fn on_packet(
     };
     match (for_me, icmp.message) {
         (true, Message::EchoRequest) => answer(ctx, routing, Message::EchoReply, icmp),
-        (true, Message::EchoReply) if probed(icmp.uid, icmp.seqno, packet.len()) => {}
+        (true, Message::EchoReply)
+            if probed(icmp.originator, icmp.uid, icmp.seqno, packet.len()) => {}
         (true, Message::EchoReply | Message::TtlExceeded | Message::DestinationUnreachable) => {
             let answer = ProbeAnswer {
                 uid: icmp.uid,

@@ -31,6 +31,9 @@ const LINKS_MAX: usize = 256;
 const ROUNDS_MAX: usize = 4;
 /// Pairs of a long and a short request in one round.
 const PAIRS: u8 = 20;
+const _: () = assert!(PAIRS as u32 <= u32::BITS);
+/// A link that tells nothing is asked less and less often, up to this many times [`RETRY`] apart.
+const UNCLEAR_MAX: u32 = 20;
 /// Between two pairs.
 const PACE: Duration = Duration::from_millis(50);
 /// For answers to the last pair.
@@ -51,7 +54,6 @@ const LOOK: Duration = Duration::from_secs(1);
 pub(crate) struct LinkMtus {
     links: BTreeMap<(Iface, Mac), Probed>,
     next_look: Instant,
-    seqno: u16,
 }
 
 #[derive(Debug)]
@@ -59,6 +61,10 @@ struct Probed {
     search: Search,
     /// The last limit that was told.
     limit_told: Option<u32>,
+    /// The originator address that the neighbour answers by.
+    answers_as: Option<Mac>,
+    /// Rounds in a row that told nothing.
+    unclear: u8,
     phase: Phase,
 }
 
@@ -78,7 +84,8 @@ struct Round {
     sent: u8,
     next: Instant,
     long_heard: bool,
-    short_heard: u8,
+    /// One bit for each pair whose short request was answered.
+    short_heard: u32,
 }
 
 impl LinkMtus {
@@ -125,8 +132,8 @@ impl LinkMtus {
         }
     }
 
-    /// An echo reply came. Says whether it was one of ours.
-    pub(crate) fn answered(&mut self, uid: u8, seqno: u16, len: usize) -> bool {
+    /// An echo reply of an originator came. Says whether it was one of ours.
+    pub(crate) fn answered(&mut self, by: Mac, uid: u8, seqno: u16, len: usize) -> bool {
         if uid != UID {
             return false;
         }
@@ -136,8 +143,13 @@ impl LinkMtus {
             if number >= u16::from(round.sent) * 2 {
                 continue;
             }
+            // The first answer says by which address the neighbour answers; then nobody else may.
+            if *link.answers_as.get_or_insert(by) != by {
+                continue;
+            }
             if number % 2 == 1 {
-                round.short_heard = round.short_heard.saturating_add(1);
+                // An answer that comes twice is one.
+                round.short_heard |= 1 << (number / 2);
             } else if len >= round.length as usize {
                 round.long_heard = true;
             }
@@ -168,19 +180,29 @@ impl LinkMtus {
                 let phase = Phase::Until(ctx.now + SETTLE);
                 self.links.insert(
                     key,
-                    Probed { search: Search::new(FLOOR, mtu), limit_told: None, phase },
+                    Probed {
+                        search: Search::new(FLOOR, mtu),
+                        limit_told: None,
+                        answers_as: None,
+                        unclear: 0,
+                        phase,
+                    },
                 );
             }
         }
         let running = self.links.values().filter(|link| matches!(link.phase, Phase::Round(_)));
         let free = ROUNDS_MAX.saturating_sub(running.count());
         let now = ctx.now;
-        let waiting = self
-            .links
-            .values_mut()
-            .filter(|link| matches!(link.phase, Phase::Until(until) if until <= now));
-        for link in waiting.take(free) {
-            link.begin(ctx, &mut self.seqno);
+        let due = |link: &Probed| match link.phase {
+            Phase::Until(until) => Some(until).filter(|until| *until <= now),
+            Phase::Round(_) => None,
+        };
+        // Who waits longest first: neighbours that never answer must not keep the others out.
+        let mut waiting: Vec<_> =
+            self.links.values_mut().filter_map(|link| Some((due(link)?, link))).collect();
+        waiting.sort_unstable_by_key(|(until, _)| *until);
+        for (_, link) in waiting.into_iter().take(free) {
+            link.begin(ctx);
         }
     }
 
@@ -197,7 +219,7 @@ impl LinkMtus {
         }
         let verdict = if round.long_heard {
             Verdict::Carried
-        } else if round.short_heard >= PAIRS / 2 {
+        } else if round.short_heard.count_ones() >= u32::from(PAIRS / 2) {
             Verdict::Lost
         } else {
             Verdict::Unknown
@@ -205,10 +227,17 @@ impl LinkMtus {
         let before = link.limit_told;
         let next = link.search.heard(verdict);
         let pause = match next {
-            Next::Length => return link.begin(ctx, &mut self.seqno),
+            Next::Length => return link.begin(ctx),
             Next::Done => RECHECK,
-            Next::Later => RETRY,
+            Next::Later => {
+                link.unclear = link.unclear.saturating_add(1);
+                link.answers_as = None;
+                RETRY * u32::from(link.unclear).min(UNCLEAR_MAX)
+            }
         };
+        if next == Next::Done {
+            link.unclear = 0;
+        }
         // Not all at the same time for ever.
         link.phase = Phase::Until(ctx.now + pause + ctx.rng.millis_below(PAUSE_JITTER_MS));
         if next == Next::Done && link.search.limit() != before {
@@ -222,13 +251,11 @@ impl LinkMtus {
 
 impl Probed {
     /// Starts a round with the length that is next.
-    fn begin(&mut self, ctx: &mut Context<'_>, seqno: &mut u16) {
-        // Not to be guessed by somebody who does not see the requests.
-        let jump = u16::try_from(ctx.rng.below(256)).unwrap_or_default();
-        *seqno = seqno.wrapping_add(2 * u16::from(PAIRS)).wrapping_add(jump);
+    fn begin(&mut self, ctx: &mut Context<'_>) {
         self.phase = Phase::Round(Round {
             length: self.search.length(),
-            first: *seqno,
+            // Not to be guessed by somebody who does not see the requests.
+            first: ctx.rng.below(1 << 16) as u16,
             sent: 0,
             next: ctx.now,
             long_heard: false,

@@ -316,7 +316,7 @@ impl Engine {
                 let (_, destination) = packet::unicast_style(frame.payload)?;
                 let for_me = self.interfaces.is_mine(destination);
                 let (mut ctx, parts) = self.split(now);
-                let probed = |uid, seqno, len| parts.link_mtus.answered(uid, seqno, len);
+                let probed = |by, uid, seqno, len| parts.link_mtus.answered(by, uid, seqno, len);
                 icmp::on_packet(&mut ctx, parts.batman_iv, for_me, frame.payload, probed);
                 Ok(())
             }

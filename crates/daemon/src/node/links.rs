@@ -302,6 +302,9 @@ impl Node {
         if link.name != before.name {
             info!(from = %before.name, to = %link.name, "interface has another name");
         }
+        if link.mtu != before.mtu {
+            info!(interface = %link.name, from = before.mtu, to = link.mtu, "interface has another MTU");
+        }
         if link.mtu > attached.mtu_max {
             match open(link, &settings) {
                 Ok((control, sender, path)) => {

@@ -24,7 +24,11 @@ impl Node {
                 let bridged = host.bridge.is_some();
                 if bridged != self.bridged {
                     self.bridged = bridged;
-                    info!(bridged, "a bridge above the mesh interface came or went");
+                    if bridged {
+                        info!("the mesh interface is in a bridge now");
+                    } else {
+                        info!("the mesh interface is in no bridge any more");
+                    }
                 }
                 self.feed(now, Input::Multicast(&host));
             }

@@ -225,6 +225,10 @@ impl Session<'_> {
             Flooded::Busy => Ok(()),
             Flooded::Done | Flooded::NoNeighbour => {
                 let offset = Broadcast::HEADER_LEN;
+                // The copies have left or are queued: what is changed now only the host sees.
+                if let Some(inner) = frame.get_mut(ETHERNET_HEADER_LEN + offset..) {
+                    self.clamp_in_place(inner);
+                }
                 let carrier = Carrier::Broadcast;
                 self.deliver(Delivery { offset, teacher: Some(originator), carrier }, frame, out)
             }

@@ -1,8 +1,8 @@
 //! The command line as typed. A wrong one gets one sentence and exit status 2.
 
 use crate::commands::{
-    dat_cache, interfaces, mcast_flags, neighbors, originators, ping, run, set, statistics, status,
-    traceroute, transglobal, translocal, version,
+    dat_cache, events, gateways, interfaces, mcast_flags, neighbors, originators, ping, run, set,
+    statistics, status, traceroute, transglobal, translocal, version,
 };
 use crate::failure::Failure;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -56,6 +56,9 @@ pub(crate) enum Command {
     /// Show the cache of the distributed ARP table
     #[command(name = "dat_cache", visible_alias = "dc")]
     DatCache(dat_cache::Args),
+    /// Show the gateways, the chosen one marked
+    #[command(visible_alias = "gwl")]
+    Gateways(gateways::Args),
     /// Show the hard interfaces
     #[command(visible_alias = "if", alias = "interface")]
     Interfaces(interfaces::Args),
@@ -64,6 +67,9 @@ pub(crate) enum Command {
     Statistics(statistics::Args),
     /// Read or change a setting of the running node
     Set(set::Args),
+    /// Print what happens in the mesh, as it happens
+    #[command(visible_alias = "e", alias = "event")]
+    Events(events::Args),
     /// Send echo requests to another node
     #[command(visible_alias = "p")]
     Ping(ping::Args),

@@ -123,6 +123,11 @@ impl Client {
         }
     }
 
+    /// Whether something was read that [`Self::receive`] has not handed out yet.
+    pub(crate) fn has_more(&self) -> bool {
+        !self.stream.buffer().is_empty()
+    }
+
     /// Lets [`Self::receive`] wait so much longer.
     ///
     /// # Errors

@@ -1,6 +1,8 @@
 //! The commands, one file each: what can be typed, what is done, what is printed.
 
 pub(crate) mod dat_cache;
+pub(crate) mod events;
+pub(crate) mod gateways;
 pub(crate) mod interfaces;
 pub(crate) mod mcast_flags;
 pub(crate) mod neighbors;
@@ -33,6 +35,8 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> Status {
         Command::Transglobal(args) => transglobal::run(common, args, out),
         Command::McastFlags(args) => mcast_flags::run(common, args, out),
         Command::DatCache(args) => dat_cache::run(common, args, out),
+        Command::Gateways(args) => gateways::run(common, args, out),
+        Command::Events(args) => events::run(common, args, out),
         Command::Interfaces(args) => interfaces::run(common, args, out),
         Command::Statistics(args) => statistics::run(common, args, out),
         Command::Set(args) => set::run(common, args, out),

@@ -176,6 +176,10 @@ pub enum Event {
     InterfaceInactive(Iface),
     /// The node is known by this address from here on.
     Primary(Option<Mac>),
+    /// A neighbour is heard on one of our links.
+    NeighbourAppeared(NextHop),
+    /// Nothing leads over it any more.
+    NeighbourGone(NextHop),
     /// First word of an originator.
     OriginatorAppeared(Mac),
     /// Nothing heard of it for too long.
@@ -201,6 +205,13 @@ pub enum Event {
         mtu: u32,
         /// The longest packet that passes, bytes.
         carries: u32,
+    },
+    /// A gateway client has chosen another gateway (GW-23).
+    Gateway {
+        /// From here on; `None`: there is none.
+        chosen: Option<Mac>,
+        /// Until now.
+        before: Option<Mac>,
     },
     /// Its translation table is in step again after a request.
     TableFetched(Mac),

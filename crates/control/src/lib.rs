@@ -8,6 +8,7 @@ mod batman_iv;
 mod context;
 mod distributed_arp_table;
 mod engine;
+mod gateway;
 mod icmp;
 mod interfaces;
 mod link_mtu;
@@ -21,8 +22,9 @@ mod tvlv;
 
 pub use context::Context;
 pub use engine::{Engine, Event, Input, Link, Output, Probe, ProbeAnswer};
+pub use gateway::GatewayRow;
 pub use multicast::{BridgeMulticast, HostMulticast, MulticastRow, OwnMulticast, Querier};
 pub use rng::Rng;
 pub use routing::{NeighbourRow, OriginatorRow, Routing};
-pub use settings::{IfaceSettings, Limits, Settings};
+pub use settings::{GatewayMode, IfaceSettings, Limits, Settings};
 pub use snapshot::{GlobalRow, InterfaceRow, LocalRow, Overview};

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 use noctule_fib::Isolation;
+use noctule_wire::tvlv::gateway::Gateway;
 use std::sync::Arc;
 
 /// Settings of the whole mesh interface. All can change at run time.
@@ -27,6 +28,12 @@ pub struct Settings {
     pub multicast_fanout: u32,
     /// In which VLANs isolated clients are kept apart (TT-121).
     pub ap_isolation: Arc<Isolation>,
+    /// Part in gateway choice.
+    pub gateway_mode: GatewayMode,
+    /// What a gateway server announces; neither number is 0.
+    pub gateway_bandwidth: Gateway,
+    /// When a gateway client leaves its gateway for a better one (08-gateway.md section 6); 1 to 255.
+    pub gateway_class: u8,
     /// Bounds of the tables.
     pub limits: Limits,
 }
@@ -44,6 +51,9 @@ impl Default for Settings {
             multicast_forceflood: false,
             multicast_fanout: 16,
             ap_isolation: Arc::default(),
+            gateway_mode: GatewayMode::Off,
+            gateway_bandwidth: Gateway::DEFAULT,
+            gateway_class: 20,
             limits: Limits::default(),
         }
     }
@@ -60,8 +70,25 @@ impl Settings {
     pub fn clamp(mut self) -> Self {
         self.orig_interval =
             self.orig_interval.clamp(Self::ORIG_INTERVAL_MIN, Self::ORIG_INTERVAL_MAX);
+        self.gateway_class = self.gateway_class.max(1);
+        // A 0 would say "no gateway" to everybody (GW-03).
+        let Gateway { down, up } = &mut self.gateway_bandwidth;
+        down.0 = down.0.max(1);
+        up.0 = up.0.max(1);
         self
     }
+}
+
+/// A node's part in gateway choice (GW-01).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum GatewayMode {
+    /// None: DHCP is flooded like any broadcast.
+    #[default]
+    Off,
+    /// Sends the DHCP requests of its clients to the gateway that it has chosen.
+    Client,
+    /// Announces its uplink and answers DHCP requests.
+    Server,
 }
 
 /// How much a stranger can make us remember. A neighbour can make us forget, never grow without end.

@@ -1,13 +1,15 @@
 //! What is said over the control socket: `docs/control-socket.md` as types. The tables have the keys of `batctl`'s JSON
 //! (MGMT-31), in its order.
 
+mod events;
 mod mac;
 pub(crate) mod rows;
 mod setting;
 
+pub use events::{EventRow, Subscribed};
 pub use mac::Address;
 pub use rows::{
-    ClientFlagsRow, DatCacheRow, GlobalClient, HardInterface, LocalClient, McastFlags,
+    ClientFlagsRow, DatCacheRow, Gateway, GlobalClient, HardInterface, LocalClient, McastFlags,
     McastFlagsPrivRow, McastFlagsRow, Mesh, Neighbor, Originator, Status,
 };
 
@@ -54,12 +56,16 @@ pub enum Request {
     McastFlags,
     /// The cache of the distributed ARP table.
     DatCache,
+    /// The gateways.
+    Gateways,
     /// The hard interfaces.
     Interfaces,
     /// Counters and discard reasons.
     Statistics,
     /// Settings: read, or one changed.
     Settings(SettingsRequest),
+    /// From here on everything that happens, until the connection is closed.
+    Events,
     /// One echo request; answered when its answer arrives, or at the end of the time-out.
     Probe(Probe),
 }
@@ -116,12 +122,18 @@ pub enum Reply {
     McastFlags(Vec<McastFlags>),
     /// To [`Request::DatCache`].
     DatCache(Vec<DatCacheRow>),
+    /// To [`Request::Gateways`].
+    Gateways(Vec<Gateway>),
     /// To [`Request::Interfaces`].
     Interfaces(Vec<HardInterface>),
     /// To [`Request::Statistics`].
     Statistics(Statistics),
     /// To [`Request::Settings`]: those that were asked for, as they are now.
     Settings(Vec<SettingRow>),
+    /// To [`Request::Events`]; then [`Self::Event`] follows as often as something happens.
+    Events(Subscribed),
+    /// Something happened.
+    Event(Box<EventRow>),
     /// To [`Request::Probe`]; nothing if no answer came in time.
     Probe(Option<ProbeAnswer>),
     /// To a request that cannot be carried out: one sentence.

@@ -5,6 +5,7 @@
 //! asked goes to the engine thread over a bounded queue, and comes back as a finished answer.
 
 mod connection;
+mod events;
 #[cfg(test)]
 mod tests;
 
@@ -12,6 +13,7 @@ use crate::api::{Probe, ReplyLine, SettingsRequest};
 use crate::wake::Wake;
 use connection::Connection;
 use crossbeam_channel::{Sender, TrySendError};
+pub(crate) use events::{Hub, Subscriber};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use noctule_fib::Counters;
 use std::io::{self, ErrorKind, Write};
@@ -40,6 +42,8 @@ pub(crate) enum Question {
     Table(Table),
     /// Read or change settings.
     Settings(SettingsRequest),
+    /// From here on tell what happens.
+    Events(Subscriber),
     /// Send an echo request; the answer is to come when there is one.
     Probe {
         /// Names the connection.
@@ -58,6 +62,7 @@ pub(crate) enum Table {
     Transglobal,
     McastFlags,
     DatCache,
+    Gateways,
     Interfaces,
 }
 

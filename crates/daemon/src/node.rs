@@ -4,6 +4,8 @@
 
 mod carry_out;
 mod clients;
+mod events;
+mod gateway;
 mod links;
 mod mesh_interface;
 mod multicast;
@@ -12,6 +14,7 @@ mod rest;
 mod settings;
 mod tables;
 
+pub(crate) use gateway::WithoutGateway;
 pub(crate) use links::Ports;
 pub(crate) use mesh_interface::{MeshInterface, derived_mac, locally_administered};
 pub(crate) use multicast::PERIOD as MULTICAST_PERIOD;
@@ -20,7 +23,7 @@ pub(crate) use rest::Rest;
 
 use crate::api::{Reply, ReplyLine};
 use crate::clock::{Clock, poll_timeout_ms};
-use crate::control_socket::{Asked, Question, Table};
+use crate::control_socket::{Asked, Hub, Question, Table};
 use crate::log::Verbosity;
 use crate::netlink::{BridgePorts, Monitor, MulticastMonitor, PortKind};
 use crate::settings::Config;
@@ -89,6 +92,9 @@ pub(crate) struct Node {
     pub(crate) questions: Receiver<Asked>,
     pub(crate) probes: Probes,
     pub(crate) verbosity: Verbosity,
+    /// Tools that listen to events.
+    pub(crate) hub: Hub,
+    pub(crate) without_gateway: WithoutGateway,
     /// Wakes this thread.
     pub(crate) wake: Wake,
     pub(crate) signals: SignalFd,
@@ -135,6 +141,7 @@ impl Node {
             if now >= self.next_drops {
                 self.next_drops = now + DROPS_EVERY;
                 self.ports.account_drops(&self.counters);
+                self.without_gateway.look(now);
             }
             let (signalled, links_changed) = self.wait(more);
             if signalled && let Some(signal) = self.signal() {
@@ -214,6 +221,10 @@ impl Node {
                 }
                 Question::Settings(wanted) => {
                     let reply = self.settings(&wanted).map_or_else(Reply::Error, Reply::Settings);
+                    let _ = answer.try_send(ReplyLine::new(reply));
+                }
+                Question::Events(subscriber) => {
+                    let reply = self.hub.subscribe(subscriber);
                     let _ = answer.try_send(ReplyLine::new(reply));
                 }
                 Question::Probe { uid, probe } => self.start_probe(uid, probe, answer),

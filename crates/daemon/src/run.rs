@@ -2,15 +2,15 @@
 //! whichever way the end comes.
 
 use crate::clock::{self, Clock};
-use crate::control_socket::{Acceptor, QUESTIONS_MAX, Service};
+use crate::control_socket::{Acceptor, Hub, QUESTIONS_MAX, Service};
 use crate::instance::{Instance, NoInstance};
 use crate::netlink::{
     self, BadInterface, BridgePorts, Links, MESH_ALIAS, Monitor, MulticastMonitor, Setter,
     check_hard_interface, is_held_by_another,
 };
 use crate::node::{
-    End, MULTICAST_PERIOD, MeshInterface, Node, Ports, Probes, Rest, WorkerLine, derived_mac,
-    locally_administered,
+    End, MULTICAST_PERIOD, MeshInterface, Node, Ports, Probes, Rest, WithoutGateway, WorkerLine,
+    derived_mac, locally_administered,
 };
 use crate::settings::{Config, InterfaceConfig};
 use crate::wake::Wake;
@@ -185,6 +185,8 @@ fn start(config: Config, signals: SignalFd, links: &Links) -> Result<Started, St
         questions,
         probes: Probes::default(),
         verbosity,
+        hub: Hub::default(),
+        without_gateway: WithoutGateway::new(Arc::clone(&worker_counters)),
         wake: engine_wake.clone(),
         signals,
         monitor,

@@ -5,10 +5,12 @@
 //! on the command line goes before what stands in the file.
 
 mod file;
+mod gateway;
 pub(crate) mod live;
 mod nearest;
 
 pub use file::read_file;
+pub(crate) use gateway::mode_name;
 pub use nearest::nearest;
 
 use noctule_control as control;
@@ -57,6 +59,15 @@ pub struct Written {
     pub multicast_mode: Option<bool>,
     /// Receivers of a multicast frame up to which each gets a unicast copy.
     pub multicast_fanout: Option<i64>,
+    /// Part in gateway choice: off, client or server.
+    #[serde(alias = "gateway_mode")]
+    pub gw_mode: Option<String>,
+    /// What a gateway server announces, like 10mbit/2mbit.
+    #[serde(alias = "gateway_bandwidth")]
+    pub gw_bandwidth: Option<String>,
+    /// When a gateway client leaves its gateway for a better one.
+    #[serde(alias = "gateway_class")]
+    pub gw_sel_class: Option<i64>,
     /// Frames that each interface's receive ring holds.
     pub rx_frames: Option<i64>,
     /// Frames that each interface can send at once.
@@ -95,6 +106,12 @@ const KEYS: &[&str] = &[
     "multicast_forceflood",
     "multicast_mode",
     "multicast_fanout",
+    "gw_mode",
+    "gateway_mode",
+    "gw_bandwidth",
+    "gateway_bandwidth",
+    "gw_sel_class",
+    "gateway_class",
     "rx_frames",
     "tx_frames",
     "interface",
@@ -256,6 +273,9 @@ impl Written {
                 self.multicast_forceflood.or(file.multicast_forceflood)
             },
             multicast_fanout: self.multicast_fanout.or(file.multicast_fanout),
+            gw_mode: self.gw_mode.or(file.gw_mode),
+            gw_bandwidth: self.gw_bandwidth.or(file.gw_bandwidth),
+            gw_sel_class: self.gw_sel_class.or(file.gw_sel_class),
             rx_frames: self.rx_frames.or(file.rx_frames),
             tx_frames: self.tx_frames.or(file.tx_frames),
             interfaces,
@@ -289,6 +309,9 @@ impl Written {
             multicast_forceflood,
             multicast_mode,
             multicast_fanout,
+            gw_mode,
+            gw_bandwidth,
+            gw_sel_class,
             rx_frames,
             tx_frames,
             interfaces,
@@ -343,6 +366,11 @@ impl Written {
                     "receivers",
                 )?,
                 ap_isolation: engine.ap_isolation,
+                gateway_mode: gw_mode.as_deref().map_or(Ok(engine.gateway_mode), gateway::mode)?,
+                gateway_bandwidth: gw_bandwidth
+                    .as_deref()
+                    .map_or(Ok(engine.gateway_bandwidth), gateway::bandwidth)?,
+                gateway_class: gw_sel_class.map_or(Ok(engine.gateway_class), gateway::class)?,
                 limits: engine.limits,
             },
             rx_frames: in_range("rx_frames", rx_frames.unwrap_or(512), 16, 16_384, "frames")?,

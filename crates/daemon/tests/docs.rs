@@ -41,8 +41,10 @@ fn every_request_has_its_row() {
         "transglobal",
         "mcast_flags",
         "dat_cache",
+        "gateways",
         "interfaces",
         "statistics",
+        "events",
         "probe",
     ] {
         assert!(cells.contains(&request), "{request}");

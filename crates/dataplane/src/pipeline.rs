@@ -5,13 +5,14 @@
 //! simulator, fuzzers and benches call the same. What leaves goes into an [`Outlet`], which a batch can share.
 //!
 //! The rules are those of `docs/protocol/05-forwarding.md` (FWD-nn) and section 14 of the translation table (TT-111 to
-//! TT-120). Group frames follow 09-multicast.md, ARP 07-distributed-arp-table.md; bridge loop avoidance and gateways have no
-//! settings here, so no rule of theirs applies.
+//! TT-120). Group frames follow 09-multicast.md, ARP 07-distributed-arp-table.md; gateways 08-gateway.md; bridge loop avoidance has
+//! no settings here, so no rule of it applies.
 
 mod broadcast;
 mod carry_out;
 mod dat;
 pub mod egress;
+mod gateway;
 mod hash;
 mod host;
 mod isolation;

@@ -11,6 +11,7 @@
 mod clients;
 mod counters;
 mod dat;
+mod gateway;
 mod map;
 mod multicast;
 mod node;
@@ -21,6 +22,7 @@ mod vlan;
 pub use clients::{Announcers, GlobalClient, LocalClient};
 pub use counters::{Counter, Counters};
 pub use dat::{DAT_CANDIDATES, DatRing};
+pub use gateway::Gateway;
 pub use map::{HashKey, MapKey};
 pub use multicast::Multicast;
 pub use node::{IFACES_MAX, Iface, IfaceEntry, Neighbours, Node};

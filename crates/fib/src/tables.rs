@@ -1,11 +1,14 @@
 //! The tables together: what a reader pins, and what the one writer changes.
 
 use crate::map::{Exclusive, Map};
-use crate::{GlobalClient, HashKey, LocalClient, Multicast, NextHop, Node, Originator, View};
+use crate::{
+    Gateway, GlobalClient, HashKey, LocalClient, Multicast, NextHop, Node, Originator, View,
+};
 use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use crossbeam_epoch::{Atomic, Owned, unprotected};
 use noctule_wire::tvlv::translation_table::ClientFlags;
 use noctule_wire::{Client, Instant, Mac, SeqNo, Ttvn};
+use portable_atomic::AtomicU64;
 use std::sync::Arc;
 
 #[derive(Debug)]
@@ -16,6 +19,8 @@ struct Tables {
     global: Map<Client, GlobalClient>,
     local: Map<Client, Arc<LocalClient>>,
     own_ttvn: AtomicU8,
+    /// [`Gateway::to_bits`].
+    gateway: AtomicU64,
     fragment_seqno: AtomicU32,
     broadcast_seqno: AtomicU32,
 }
@@ -68,6 +73,11 @@ impl Guard<'_> {
     pub fn multicast(&self) -> &Multicast {
         // SAFETY: never null, and what `set_multicast` replaces is freed only after this guard is gone.
         unsafe { self.tables.multicast.load(Ordering::Acquire, &self.epoch).deref() }
+    }
+
+    /// What becomes of DHCP.
+    pub fn gateway(&self) -> Gateway {
+        Gateway::from_bits(self.tables.gateway.load(Ordering::Acquire))
     }
 
     /// The version of our own client table.
@@ -141,6 +151,7 @@ impl Writer {
             global,
             local,
             own_ttvn: AtomicU8::new(0),
+            gateway: AtomicU64::new(Gateway::Off.to_bits()),
             fragment_seqno: AtomicU32::new(u32::from(fragment_seqno)),
             broadcast_seqno: AtomicU32::new(broadcast_seqno.0),
         };
@@ -174,6 +185,11 @@ impl Writer {
         let old = self.tables.multicast.swap(Owned::new(multicast), Ordering::AcqRel, &guard);
         // SAFETY: swapped out, so no reader that pins from here on can load it.
         unsafe { guard.defer_destroy(old) };
+    }
+
+    /// Sets what becomes of DHCP.
+    pub fn set_gateway(&mut self, gateway: Gateway) {
+        self.tables.gateway.store(gateway.to_bits(), Ordering::Release);
     }
 
     /// Sets the version of our own client table.

@@ -103,6 +103,10 @@ discards! {
     ArpAnswered = "arp_answered",
     /// From one isolated client to another, where isolated clients are kept apart (TT-121, TT-122).
     Isolated = "isolated",
+    /// A DHCP request while this node, a gateway client, has chosen no gateway (GW-63).
+    NoGateway = "no_gateway",
+    /// A DHCP request on a gateway server: it is answered here, not in the mesh (GW-64).
+    ServerHere = "server_here",
 }
 
 #[cfg(test)]

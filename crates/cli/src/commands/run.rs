@@ -60,6 +60,20 @@ pub(crate) struct Args {
     /// Receivers of a multicast frame up to which each gets a unicast copy [default: 16]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     multicast_fanout: Option<i64>,
+    /// Part in gateway choice: off, client or server [default: off]
+    #[arg(long, visible_alias = "gateway-mode", value_name = "MODE")]
+    gw_mode: Option<String>,
+    /// What a gateway server announces, like 10mbit/2mbit [default: 10mbit/2mbit]
+    #[arg(long, visible_alias = "gateway-bandwidth", value_name = "DOWN[/UP]")]
+    gw_bandwidth: Option<String>,
+    /// When a gateway client leaves its gateway: 1 or 2 never, 3 for one as good, 4 to 255 for one that is so much better [default: 20]
+    #[arg(
+        long,
+        visible_alias = "gateway-class",
+        value_name = "CLASS",
+        allow_negative_numbers = true
+    )]
+    gw_sel_class: Option<i64>,
     /// Address of the mesh interface [default: made from the first hard interface's]
     #[arg(long, value_name = "MAC")]
     mesh_mac: Option<String>,
@@ -136,6 +150,9 @@ fn written(common: &Common, args: &Args) -> Written {
         multicast_forceflood: switch(args.multicast_forceflood, args.no_multicast_forceflood),
         multicast_mode: None,
         multicast_fanout: args.multicast_fanout,
+        gw_mode: args.gw_mode,
+        gw_bandwidth: args.gw_bandwidth,
+        gw_sel_class: args.gw_sel_class,
         rx_frames: args.rx_frames,
         tx_frames: args.tx_frames,
         interfaces: args
@@ -178,13 +195,16 @@ mod tests {
             multicast_forceflood: Some(true),
             multicast_mode: None,
             multicast_fanout: Some(4),
+            gw_mode: Some("client".into()),
+            gw_bandwidth: Some("5mbit".into()),
+            gw_sel_class: Some(-3),
             rx_frames: Some(64),
             tx_frames: Some(32),
             interfaces: vec![interface("wlan0"), interface("eth1")],
         };
         assert_eq!(
             typed(
-                "--mesh bat7 --interface wlan0 --interface eth1 --mesh-mac 02:00:00:00:00:07 --mtu 1400 --socket /run/x.sock --log debug --wait --orig-interval 2000 --hop-penalty -1 --no-aggregation --no-fragmentation --no-mtu-probing --clamp-mss --no-distributed-arp-table --multicast-forceflood --multicast-fanout 4 --rx-frames 64 --tx-frames 32"
+                "--mesh bat7 --interface wlan0 --interface eth1 --mesh-mac 02:00:00:00:00:07 --mtu 1400 --socket /run/x.sock --log debug --wait --orig-interval 2000 --hop-penalty -1 --no-aggregation --no-fragmentation --no-mtu-probing --clamp-mss --no-distributed-arp-table --multicast-forceflood --multicast-fanout 4 --gw-mode client --gateway-bandwidth 5mbit --gw-sel-class -3 --rx-frames 64 --tx-frames 32"
             ),
             expected
         );

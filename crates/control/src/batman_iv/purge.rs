@@ -70,7 +70,7 @@ impl BatmanIv {
         let Some(originator) = self.originators.remove(mac) else { return };
         self.neighbours.charge(originator.charged, None);
         for candidate in originator.candidates {
-            self.release(candidate.hop);
+            self.release(ctx, candidate.hop);
         }
         ctx.fib.remove_originator(mac);
         ctx.event(Event::OriginatorGone(mac));
@@ -111,7 +111,7 @@ impl BatmanIv {
         let before: Vec<_> =
             self.views().map(|view| (view, self.originators.get(slot).router(view))).collect();
         for candidate in self.originators.get_mut(slot).remove_candidates(&goes) {
-            self.release(candidate.hop);
+            self.release(ctx, candidate.hop);
         }
         let mut lost = false;
         for (view, old) in before {
@@ -136,8 +136,9 @@ impl BatmanIv {
     }
 
     /// A candidate that refers to a neighbour is gone (IV-92).
-    fn release(&mut self, hop: NextHop) {
+    fn release(&mut self, ctx: &mut Context<'_>, hop: NextHop) {
         if self.neighbours.release(hop) {
+            ctx.event(Event::NeighbourGone(hop));
             self.events.push_back(IvEvent::NeighboursChanged);
         }
     }

@@ -33,6 +33,7 @@ impl BatmanIv {
         originator.candidates.push(Candidate { hop, last_seen: ctx.now });
         let index = originator.candidates.len() - 1;
         if self.neighbours.acquire(hop, ctx.now) {
+            ctx.event(Event::NeighbourAppeared(hop));
             self.events.push_back(IvEvent::NeighboursChanged);
         }
         Ok(index)

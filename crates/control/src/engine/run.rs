@@ -2,13 +2,15 @@
 
 use crate::batman_iv::{BatmanIv, IvEvent};
 use crate::distributed_arp_table::DistributedArpTable;
+use crate::gateway::GatewayChoice;
 use crate::interfaces::Interfaces;
 use crate::link_mtu::LinkMtus;
 use crate::multicast::Multicast;
 use crate::translation_table::{Disposition, TranslationTable};
 use crate::{
-    Context, Event, GlobalRow, Input, InterfaceRow, LocalRow, MulticastRow, NeighbourRow,
-    OriginatorRow, Output, Overview, OwnMulticast, Rng, Routing, Settings, icmp, tvlv,
+    Context, Event, GatewayRow, GlobalRow, Input, InterfaceRow, LocalRow, MulticastRow,
+    NeighbourRow, OriginatorRow, Output, Overview, OwnMulticast, Rng, Routing, Settings, gateway,
+    icmp, tvlv,
 };
 use noctule_fib::{Counters, Iface, IfaceEntry, Node, View, VlanSet, Writer};
 use noctule_wire::ethernet::Frame;
@@ -32,6 +34,7 @@ pub struct Engine {
     multicast: Multicast,
     link_mtus: LinkMtus,
     dat: DistributedArpTable,
+    gateway: GatewayChoice,
     fib: Writer,
     counters: Arc<Counters>,
     outputs: VecDeque<Output>,
@@ -64,6 +67,7 @@ impl Engine {
             multicast: Multicast::new(),
             link_mtus: LinkMtus::default(),
             dat: DistributedArpTable::default(),
+            gateway: GatewayChoice::default(),
             fib,
             counters,
             outputs: VecDeque::new(),
@@ -75,6 +79,7 @@ impl Engine {
         };
         engine.publish_node(now);
         engine.publish_multicast(now);
+        engine.settings_changed(now);
         engine
     }
 
@@ -105,6 +110,9 @@ impl Engine {
                 let (mut ctx, parts) = self.split(now);
                 parts.batman_iv.detach(&mut ctx, parts.interfaces, iface);
                 parts.link_mtus.forget(iface);
+                if parts.interfaces.iter().next().is_none() {
+                    parts.gateway.no_interface(&mut ctx);
+                }
             }
             Input::MeshInterface { mac, mtu } => {
                 self.mesh_mtu = mtu;
@@ -150,6 +158,7 @@ impl Engine {
                 }
                 let (mut ctx, parts) = self.split(now);
                 parts.batman_iv.settings_changed(&mut ctx);
+                self.settings_changed(now);
             }
             Input::InterfaceSettings { iface, settings } => {
                 self.interfaces.set_settings(iface, settings);
@@ -173,6 +182,7 @@ impl Engine {
             .next_deadline()
             .min(self.table.next_deadline())
             .min(self.link_mtus.next_deadline())
+            .min(self.gateway.next_deadline())
     }
 
     /// The settings in force.
@@ -225,6 +235,11 @@ impl Engine {
     /// What the others want of multicast.
     pub fn multicast_rows(&self) -> Vec<MulticastRow> {
         self.multicast.rows()
+    }
+
+    /// The gateways that a route leads to.
+    pub fn gateway_rows(&self) -> Vec<GatewayRow> {
+        self.gateway.rows(&self.batman_iv)
     }
 
     /// The hard interfaces, in attachment order.
@@ -352,11 +367,15 @@ impl Engine {
         let (mut ctx, parts) = self.split(now);
         let table = &mut *parts.table;
         let multicast = parts.multicast.own_value();
+        let gateway = &mut *parts.gateway;
         parts.batman_iv.on_deadline(&mut ctx, parts.interfaces, &mut |ctx, room| {
             own_containers(ctx, table, multicast, room)
         });
         if table.next_deadline() <= now {
             table.on_deadline(&mut ctx, parts.batman_iv);
+        }
+        if gateway.next_deadline() <= now {
+            gateway.on_deadline(&mut ctx, parts.batman_iv);
         }
         if ctx.settings.mtu_probing {
             parts.link_mtus.on_deadline(&mut ctx, parts.interfaces, parts.batman_iv);
@@ -387,12 +406,17 @@ impl Engine {
                         &area,
                     );
                     parts.multicast.on_ogm(parts.batman_iv, originator, &area);
+                    parts.gateway.on_ogm(&mut ctx, parts.batman_iv, originator, &area);
                     self.dat.on_ogm(&self.batman_iv, originator, &area);
                 }
-                IvEvent::RouteLost(originator) => parts.table.route_lost(&mut ctx, originator),
+                IvEvent::RouteLost(originator) => {
+                    parts.table.route_lost(&mut ctx, originator);
+                    parts.gateway.route_lost(&mut ctx, parts.batman_iv, originator);
+                }
                 IvEvent::Gone(originator) => {
                     parts.table.originator_gone(&mut ctx, originator);
                     parts.multicast.originator_gone(originator);
+                    parts.gateway.originator_gone(originator);
                     self.dat.originator_gone(originator);
                 }
                 // The node is published after every input anyway.
@@ -458,6 +482,11 @@ impl Engine {
         }
     }
 
+    fn settings_changed(&mut self, now: Instant) {
+        let (mut ctx, parts) = self.split(now);
+        parts.gateway.settings_changed(&mut ctx);
+    }
+
     fn publish_multicast(&mut self, now: Instant) {
         let (mut ctx, parts) = self.split(now);
         parts.multicast.publish(&mut ctx, parts.interfaces);
@@ -479,6 +508,7 @@ impl Engine {
             table: &mut self.table,
             multicast: &mut self.multicast,
             link_mtus: &mut self.link_mtus,
+            gateway: &mut self.gateway,
         };
         (ctx, parts)
     }
@@ -495,10 +525,12 @@ struct Parts<'a> {
     table: &'a mut TranslationTable,
     multicast: &'a mut Multicast,
     link_mtus: &'a mut LinkMtus,
+    gateway: &'a mut GatewayChoice,
 }
 
 /// The TVLV area of the own OGM that is about to leave (IV-17): the containers of the translation table, as long as there
-/// is a table to announce, of multicast and of the distributed ARP table (DAT-20). `None` if it cannot be built; then no OGM is sent in this round (TVLV-08).
+/// is a table to announce, of gateway choice, of multicast and of the distributed ARP table (DAT-20). `None` if it cannot be
+/// built; then no OGM is sent in this round (TVLV-08).
 fn own_containers(
     ctx: &mut Context<'_>,
     table: &mut TranslationTable,
@@ -507,12 +539,16 @@ fn own_containers(
 ) -> Option<Vec<u8>> {
     const HEADER: usize = noctule_wire::tvlv::CONTAINER_HEADER_LEN;
     let dat = ctx.settings.distributed_arp_table.then_some(&[][..]);
-    let taken = multicast.map_or(0, |value| HEADER + value.len()) + dat.map_or(0, |_| HEADER);
+    let gateway = gateway::own_value(ctx.settings);
+    let others = [dat, gateway.as_ref().map(|v| &v[..]), multicast.as_ref().map(|v| &v[..])];
+    let taken: usize = others.iter().flatten().map(|value| HEADER + value.len()).sum();
     let table = table.ogm_value(ctx, room.saturating_sub(HEADER + taken));
+    let [dat, gateway, multicast] = others;
     let containers = [
+        gateway.map(|value| (Kind::GATEWAY, value)),
         dat.map(|value| (Kind::DISTRIBUTED_ARP_TABLE, value)),
         table.as_deref().map(|value| (Kind::TRANSLATION_TABLE, value)),
-        multicast.as_ref().map(|value| (Kind::MULTICAST, &value[..])),
+        multicast.map(|value| (Kind::MULTICAST, value)),
     ];
     let mut area = Vec::new();
     for (kind, value) in containers.into_iter().flatten() {

@@ -48,6 +48,18 @@ pub struct Mesh {
     pub distributed_arp_table_enabled: bool,
     /// Whether packets above a link's MTU are cut into fragments.
     pub fragmentation_enabled: bool,
+    /// What a gateway server announces, downwards, in 100 kbit/s.
+    #[serde(default)]
+    pub gw_bandwidth_down: u32,
+    /// And upwards.
+    #[serde(default)]
+    pub gw_bandwidth_up: u32,
+    /// Part in gateway choice: `off`, `client` or `server`.
+    #[serde(default)]
+    pub gw_mode: String,
+    /// When a gateway client leaves its gateway for a better one.
+    #[serde(default)]
+    pub gw_sel_class: u32,
     /// What each forwarded OGM loses, of 255.
     pub hop_penalty: u8,
     /// Whether all multicast frames are flooded.
@@ -159,6 +171,28 @@ pub struct Neighbor {
     pub last_seen_msecs: u64,
     /// The neighbour's interface.
     pub neigh_address: Address,
+}
+
+/// A gateway that a route leads to: `batctl gateways_json`.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Gateway {
+    /// Index of the interface it leads over.
+    pub hard_ifindex: u32,
+    /// Its name.
+    pub hard_ifname: String,
+    /// The gateway.
+    pub orig_address: Address,
+    /// Whether it is the chosen one.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub best: bool,
+    /// Quality of the route, 0 to 255.
+    pub tq: u8,
+    /// What it announces, upwards, in 100 kbit/s.
+    pub bandwidth_up: u32,
+    /// And downwards.
+    pub bandwidth_down: u32,
+    /// The next hop.
+    pub router: Address,
 }
 
 /// A client of ours: `batctl transtable_local_json`.

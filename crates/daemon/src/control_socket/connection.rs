@@ -1,5 +1,6 @@
 //! One connection of a tool: a line in, a line out, until either side has had enough.
 
+use super::events::{Subscription, subscription};
 use super::{Asked, Question, Service, Slot, Table};
 use crate::api::{
     PROBE_TIMEOUT_MS_MAX, Pairs, Probe, REQUEST_LEN_MAX, Reply, ReplyLine, Request, RequestLine,
@@ -56,6 +57,16 @@ impl Connection {
                 if whole { continue } else { return }
             }
             let reply = match RequestLine::parse(&line) {
+                Ok(RequestLine { request: Request::Events, .. }) => match self.subscribe() {
+                    Ok((reply, subscription)) => {
+                        // What it says from here on is not read.
+                        if self.write(&reply).is_ok() {
+                            subscription.run(&self.stream, |line| self.write(line));
+                        }
+                        return;
+                    }
+                    Err(reply) => *reply,
+                },
                 Ok(RequestLine { request, .. }) => self.answer(request),
                 Err(sentence) => ReplyLine::new(Reply::Error(sentence)),
             };
@@ -84,7 +95,10 @@ impl Connection {
             Request::Transglobal => Table::Transglobal,
             Request::McastFlags => Table::McastFlags,
             Request::DatCache => Table::DatCache,
+            Request::Gateways => Table::Gateways,
             Request::Interfaces => Table::Interfaces,
+            // It is more than a question.
+            Request::Events => return error("events are told to one connection alone"),
         };
         self.answer_of(Question::Table(table))
     }
@@ -96,6 +110,21 @@ impl Connection {
                 .recv_timeout(TABLE_TIMEOUT)
                 .unwrap_or_else(|_| error("the daemon does not answer")),
             Err(sentence) => error(sentence),
+        }
+    }
+
+    /// The answer that opens the stream, and where the stream comes from.
+    fn subscribe(&self) -> Result<(ReplyLine, Subscription), Box<ReplyLine>> {
+        let (subscriber, subscription) = subscription()
+            .map_err(|cause| Box::new(error(&format!("cannot make an eventfd: {cause}"))))?;
+        let answer =
+            self.ask(Question::Events(subscriber)).map_err(|sentence| Box::new(error(sentence)))?;
+        match answer.recv_timeout(TABLE_TIMEOUT) {
+            Ok(line) => match line.reply {
+                Reply::Events(told) => Ok((line, subscription.from(told.next_seq))),
+                _ => Err(Box::new(line)),
+            },
+            Err(_) => Err(Box::new(error("the daemon does not answer"))),
         }
     }
 

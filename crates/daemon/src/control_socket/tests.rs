@@ -1,7 +1,7 @@
 //! The server with a stand-in for the engine thread, and tools that behave badly.
 
 use super::*;
-use crate::api::{Reply, Request, RequestLine, Statistics};
+use crate::api::{EventRow, Reply, Request, RequestLine, Statistics};
 use crossbeam_channel::bounded;
 use noctule_fib::Counter;
 use noctule_wire::Discard;
@@ -37,6 +37,7 @@ impl Server {
         let acceptor = Acceptor::start(listener, service).unwrap();
         let engine = thread::spawn(move || {
             let mut probes = Vec::new();
+            let mut hub = Hub::default();
             for Asked { question, answer } in asked {
                 match question {
                     Question::Table(_) => {
@@ -44,6 +45,10 @@ impl Server {
                     }
                     Question::Settings(wanted) => {
                         drop(answer.send(ReplyLine::new(Reply::Error(format!("{wanted:?}")))))
+                    }
+                    Question::Events(subscriber) => {
+                        drop(answer.send(ReplyLine::new(hub.subscribe(subscriber))));
+                        happenings(&mut hub, 3);
                     }
                     Question::Probe { .. } => probes.push(answer),
                 }
@@ -67,6 +72,12 @@ impl Drop for Server {
         if !thread::panicking() {
             self.engine.take().unwrap().join().unwrap();
         }
+    }
+}
+
+fn happenings(hub: &mut Hub, count: usize) {
+    for _ in 0..count {
+        hub.publish(|| EventRow { kind: "gw".into(), action: "del".into(), ..EventRow::default() });
     }
 }
 
@@ -236,4 +247,87 @@ fn a_request_for_a_setting_reaches_the_engine_whole() {
         vlan: None,
     };
     assert_eq!(ask(&stream, line), Reply::Error(format!("{expected:?}")));
+}
+
+fn events(stream: &UnixStream, count: usize) -> Vec<EventRow> {
+    let mut reader = BufReader::new(stream);
+    let mut read = || {
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        serde_json::from_str::<ReplyLine>(&line).unwrap().reply
+    };
+    let Reply::Events(_) = read() else { panic!("the answer comes first") };
+    let event = |_| match read() {
+        Reply::Event(row) => *row,
+        other => panic!("{other:?}"),
+    };
+    (0..count).map(event).collect()
+}
+
+/// GW-77: numbered, one line each, to everybody who listens, and also to somebody who has said all there is to say.
+#[test]
+fn gw_77_events_follow_a_subscription() {
+    let server = Server::start();
+    let first = server.connect();
+    (&first).write_all(&request(Request::Events)).unwrap();
+    first.shutdown(std::net::Shutdown::Write).unwrap();
+    let told = events(&first, 3);
+    assert_eq!(told.iter().map(|row| row.seq).collect::<Vec<_>>(), [0, 1, 2]);
+    assert_eq!((&*told[0].kind, &*told[0].action), ("gw", "del"));
+    let second = server.connect();
+    (&second).write_all(&request(Request::Events)).unwrap();
+    let told = events(&second, 3);
+    assert_eq!(told.iter().map(|row| row.seq).collect::<Vec<_>>(), [3, 4, 5], "numbers go on");
+    assert_eq!(ask(&server.connect(), &request(Request::Neighbors)), Reply::Neighbors(vec![]));
+}
+
+/// GW-77: the others stay free for questions, and who has left is forgotten.
+#[test]
+fn gw_77_only_some_can_listen_at_once() {
+    let mut hub = Hub::default();
+    let mut ends = Vec::new();
+    for _ in 0..super::events::LISTENERS_MAX {
+        let (subscriber, end) = super::events::subscription().unwrap();
+        assert!(matches!(hub.subscribe(subscriber), Reply::Events(_)));
+        ends.push(end);
+    }
+    let (subscriber, _) = super::events::subscription().unwrap();
+    assert!(matches!(hub.subscribe(subscriber), Reply::Error(_)));
+    ends.pop();
+    let (subscriber, _) = super::events::subscription().unwrap();
+    assert!(matches!(hub.subscribe(subscriber), Reply::Events(_)));
+}
+
+/// GW-77: whoever does not read holds up nobody, and is told how many events found no room.
+#[test]
+fn gw_77_a_slow_reader_learns_what_it_missed() {
+    const ROOM: usize = super::events::QUEUE_LEN;
+    let mut hub = Hub::default();
+    happenings(&mut hub, 5);
+    let (subscriber, mut end) = super::events::subscription().unwrap();
+    assert_eq!(hub.subscribe(subscriber), Reply::Events(crate::api::Subscribed { next_seq: 5 }));
+    end = end.from(5);
+    let told = std::cell::RefCell::new(Vec::new());
+    let write = |line: &ReplyLine| {
+        let Reply::Event(row) = &line.reply else { panic!("{line:?}") };
+        told.borrow_mut().push((row.seq, row.count));
+        Ok(())
+    };
+    happenings(&mut hub, ROOM + 7);
+    end.take(write).unwrap();
+    let got = told.take();
+    assert_eq!(got.len(), ROOM + 1);
+    assert_eq!((got[0], got[ROOM - 1]), ((5, None), (4 + ROOM as u64, None)));
+    assert_eq!(got[ROOM], (5 + ROOM as u64, Some(7)), "without waiting for the next event");
+    happenings(&mut hub, 1);
+    end.take(write).unwrap();
+    assert_eq!(told.take(), [(12 + ROOM as u64, None)]);
+    // A gap with events behind it.
+    happenings(&mut hub, ROOM + 2);
+    let one = end.one();
+    happenings(&mut hub, 1);
+    end.take(write).unwrap();
+    let got = told.take();
+    let last = one + ROOM as u64 + 2;
+    assert_eq!(got[got.len() - 2..], [(last - 2, Some(2)), (last, None)]);
 }

@@ -41,6 +41,7 @@ impl Node {
                     if matches!(event, Event::LinkMtu { .. }) {
                         self.adjust_mesh_mtu();
                     }
+                    self.publish(now, event);
                 }
             }
         }
@@ -64,6 +65,14 @@ impl Node {
                 info!(%originator, "this node is known by this address")
             }
             Event::Primary(None) => info!("this node has no address in the mesh"),
+            Event::NeighbourAppeared(hop) => {
+                debug!(neighbour = %hop.mac, interface = name(hop.iface), "neighbour appears");
+            }
+            Event::NeighbourGone(hop) => {
+                debug!(neighbour = %hop.mac, interface = name(hop.iface), "neighbour is gone");
+            }
+            Event::Gateway { chosen: Some(gateway), .. } => info!(%gateway, "gateway is chosen"),
+            Event::Gateway { chosen: None, .. } => info!("no gateway is left"),
             Event::OriginatorAppeared(originator) => debug!(%originator, "originator appears"),
             Event::OriginatorGone(originator) => debug!(%originator, "originator is gone"),
             Event::RouteChanged { originator, router: Some(hop) } => {

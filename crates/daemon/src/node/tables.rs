@@ -4,6 +4,7 @@ use super::Node;
 use super::links::Port;
 use crate::api::{self, Reply, ReplyLine, rows::vid_number};
 use crate::control_socket::Table;
+use crate::settings::mode_name;
 use core::time::Duration;
 use noctule_fib::Iface;
 use std::fs;
@@ -26,6 +27,7 @@ impl Node {
             Table::McastFlags => Reply::McastFlags(self.mcast_flags()),
             // The worker fills it in.
             Table::DatCache => Reply::DatCache(Vec::new()),
+            Table::Gateways => Reply::Gateways(self.gateways()),
             Table::Interfaces => Reply::Interfaces(self.interfaces()),
         };
         ReplyLine { mesh: Some(self.mesh_row()), ..ReplyLine::new(reply) }
@@ -60,6 +62,10 @@ impl Node {
             aggregated_ogms_enabled: settings.aggregation,
             distributed_arp_table_enabled: settings.distributed_arp_table,
             fragmentation_enabled: settings.fragmentation,
+            gw_bandwidth_down: settings.gateway_bandwidth.down.0,
+            gw_bandwidth_up: settings.gateway_bandwidth.up.0,
+            gw_mode: mode_name(settings.gateway_mode).into(),
+            gw_sel_class: settings.gateway_class.into(),
             hop_penalty: settings.hop_penalty,
             multicast_forceflood_enabled: settings.multicast_forceflood,
             orig_interval: u64::try_from(settings.orig_interval.as_millis()).unwrap_or(u64::MAX),
@@ -168,6 +174,20 @@ impl Node {
             mcast_flags: row.flags.map(Into::into),
         };
         self.engine.multicast_rows().into_iter().map(row).collect()
+    }
+
+    fn gateways(&self) -> Vec<api::Gateway> {
+        let row = |row: noctule_control::GatewayRow| api::Gateway {
+            hard_ifindex: self.ifindex(row.router.iface),
+            hard_ifname: self.name(row.router.iface),
+            orig_address: row.originator.into(),
+            best: row.best,
+            tq: row.tq,
+            bandwidth_up: row.bandwidth.up.0,
+            bandwidth_down: row.bandwidth.down.0,
+            router: row.router.mac.into(),
+        };
+        self.engine.gateway_rows().into_iter().map(row).collect()
     }
 
     /// The name of a hard interface: its own, or the configured one while it does not exist.

@@ -139,7 +139,13 @@ fn find(table: &DeTable<'_>, bad: &BadSetting) -> Option<Range<usize>> {
         }
         None => (table, bad.key),
     };
-    table.get(key).map(|value| value.span())
+    let other_name = match key {
+        "gw_mode" => "gateway_mode",
+        "gw_bandwidth" => "gateway_bandwidth",
+        "gw_sel_class" => "gateway_class",
+        _ => key,
+    };
+    table.get(key).or_else(|| table.get(other_name)).map(|value| value.span())
 }
 
 fn line_of(text: &[u8], at: usize) -> usize {

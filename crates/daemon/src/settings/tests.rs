@@ -1,4 +1,6 @@
 use super::*;
+use noctule_wire::ogm2::Throughput;
+use noctule_wire::tvlv::gateway::Gateway;
 use std::path::Path;
 
 fn with_interface(name: &str) -> Written {
@@ -66,6 +68,9 @@ clamp_mss = true
 distributed_arp_table = false
 multicast_mode = false
 multicast_fanout = 4
+gw_mode = "server"
+gateway_bandwidth = "20mbit/5mbit"
+gw_sel_class = 3
 rx_frames = 64
 tx_frames = 32
 
@@ -96,6 +101,9 @@ name = "eth1"
             multicast_forceflood: true,
             multicast_fanout: 4,
             ap_isolation: Default::default(),
+            gateway_mode: control::GatewayMode::Server,
+            gateway_bandwidth: Gateway { down: Throughput(200), up: Throughput(50) },
+            gateway_class: 3,
             limits: control::Limits::default(),
         },
         rx_frames: 64,

@@ -60,6 +60,9 @@ impl Session<'_> {
                 self.host_arp(frame, out)?;
                 self.enter(originator, ttvn, frame, out)
             }
+            (Verdict::ToGateway { originator, ttvn }, Subject::Host(frame)) => {
+                self.enter_gateway(originator, ttvn, frame, out)
+            }
             (Verdict::Fan { group, form }, Subject::Host(frame)) => {
                 self.fan_out(group, form, frame, out)
             }
@@ -98,7 +101,13 @@ impl Session<'_> {
                 | Verdict::Punt { .. },
                 Subject::Host(_),
             )
-            | (Verdict::Enter { .. } | Verdict::Fan { .. } | Verdict::Flood, Subject::Mesh(_)) => {
+            | (
+                Verdict::Enter { .. }
+                | Verdict::ToGateway { .. }
+                | Verdict::Fan { .. }
+                | Verdict::Flood,
+                Subject::Mesh(_),
+            ) => {
                 debug_assert!(false, "a verdict over the other side's frame");
                 Err(Discard::Type)
             }
@@ -113,16 +122,27 @@ impl Session<'_> {
         frame: &[u8],
         out: &mut impl Outlet,
     ) -> Result<(), Discard> {
-        let Session { guard, counters, state, .. } = self;
         let packet = Unicast { ttl: TTL_FULL, ttvn, destination: originator, inner: frame };
+        self.send_behind(&packet.header(), originator, frame, out)
+    }
+
+    /// Sends a host frame behind this header to an originator, in fragments where it must.
+    pub(super) fn send_behind(
+        &mut self,
+        header: &[u8],
+        originator: Mac,
+        frame: &[u8],
+        out: &mut impl Outlet,
+    ) -> Result<(), Discard> {
+        let Session { guard, counters, state, .. } = self;
         let route = Route::find(guard, originator, View::Default)?;
         let priority = priority_of(frame);
-        if !route.must_fragment(guard, packet.wire_len()) {
-            let pieces: [&[u8]; 3] = [&route.header(), &packet.header(), frame];
+        if !route.must_fragment(guard, header.len() + frame.len()) {
+            let pieces: [&[u8]; 3] = [&route.header(), header, frame];
             return out.transmit(route.hop.iface, priority, &pieces);
         }
         state.cut.clear();
-        state.cut.extend_from_slice(&packet.header());
+        state.cut.extend_from_slice(header);
         state.cut.extend_from_slice(frame);
         route.send_fragments(guard, counters, priority, &state.cut, out)
     }

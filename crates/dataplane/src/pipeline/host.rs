@@ -6,7 +6,7 @@ use crate::Outlet;
 use noctule_fib::Counter;
 use noctule_wire::ethernet::Frame;
 use noctule_wire::tvlv::translation_table::ClientFlags;
-use noctule_wire::{Discard, Mac};
+use noctule_wire::{Client, Discard, Mac};
 
 /// Frames of the spanning tree protocol and of Ethernet configuration testing stay in their LAN (FWD-32).
 const NEVER_FORWARDED: [Mac; 2] = [Mac([0x01, 0x80, 0xc2, 0, 0, 0]), Mac([0xcf, 0, 0, 0, 0, 0])];
@@ -57,12 +57,18 @@ impl Session<'_> {
             return Verdict::Drop(Discard::Reserved);
         }
         if frame.destination.is_group() {
-            return self.judge_group(frame.destination, bytes);
+            return self
+                .steer(&frame, bytes)
+                .unwrap_or_else(|| self.judge_group(frame.destination, bytes));
         }
-        let client = frame.destination_client();
         if self.are_kept_apart_here(&frame) {
             return Verdict::Drop(Discard::Isolated);
         }
+        self.toward(frame.destination_client())
+    }
+
+    /// To the originator behind which a client is.
+    pub(super) fn toward(&self, client: Client) -> Verdict {
         match self.locate(client) {
             Err(reason) => Verdict::Drop(reason),
             Ok(target) => {

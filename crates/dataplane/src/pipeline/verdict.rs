@@ -33,6 +33,13 @@ pub enum Verdict {
         /// The table version to write into the header (TT-112).
         ttvn: Ttvn,
     },
+    /// A DHCP request of the host goes to the gateway that was chosen (GW-63).
+    ToGateway {
+        /// The gateway.
+        originator: Mac,
+        /// Its table version, as last known (GW-66).
+        ttvn: Ttvn,
+    },
     /// A host frame to a group goes to those who want it (MCAST-36).
     Fan {
         /// What decides who that is.

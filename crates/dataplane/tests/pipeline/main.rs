@@ -7,6 +7,7 @@ mod dat;
 mod dat_poisoning;
 mod fragments;
 mod from_host;
+mod gateway;
 mod hostile;
 mod icmp;
 mod isolation;

@@ -217,6 +217,6 @@ fn an_originator_is_known_before_it_is_reachable() {
     node.drain();
     assert!(node.iv.knows(B1));
     assert_eq!((node.router(B1, View::Default), node.iv.metric(B1)), (None, None));
-    assert_eq!(node.told, [Event::OriginatorAppeared(B1)]);
+    assert_eq!(node.told, [Event::OriginatorAppeared(B1), Event::NeighbourAppeared(hop(0, B1))]);
     assert!(node.fib.reader().pin().originator(B1).is_some());
 }

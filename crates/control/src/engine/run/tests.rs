@@ -2,6 +2,7 @@
 
 mod amplification;
 mod dat;
+mod gateway;
 mod interfaces;
 mod settings;
 mod vlans;

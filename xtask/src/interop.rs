@@ -192,6 +192,7 @@ fn prepare(
     noctule: &Path,
 ) -> Result<Run> {
     packages::ensure(&PROGRAMS)?;
+    packages::ensure(&crate::lab::dhcp::PROGRAMS)?;
     let batctl = packages::find("batctl").context("batctl is missing")?;
     Ok(Run {
         kernel: Kernel::get(release)?,

@@ -9,6 +9,7 @@
 //! and no `tc`. Nothing has a name outside the enclosure, so nothing can be left behind.
 
 pub(crate) mod checks;
+pub(crate) mod dhcp;
 mod enclosure;
 mod frames;
 mod link;

@@ -5,6 +5,7 @@ mod broadcast;
 mod commands;
 mod forwarding;
 mod fragments;
+mod gateway;
 mod hostile;
 mod interfaces;
 mod lan;
@@ -58,6 +59,7 @@ const CASES: &[Case] = cases![
     interfaces::fwd_09_two_interfaces_with_one_address_are_told,
     interfaces::a_bridge_that_gets_the_mesh_interface_as_a_port_carries_no_mesh,
     interfaces::a_tagged_frame_is_no_mesh_frame,
+    gateway::gw_27_gw_63_gw_77_a_dead_gateway_is_replaced_in_five_seconds,
     hostile::bad_frames_are_dropped_counted_and_not_multiplied,
     hostile::invented_originators_fill_a_table_and_no_more,
     learning::tt_35_all_clients_that_speak_in_one_second_are_announced,

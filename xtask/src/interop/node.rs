@@ -22,7 +22,9 @@ use serde::de::DeserializeOwned;
 use super::capture::{Capture, Pcapng, listen};
 use super::echo::Echo;
 use super::net::{self, Printed};
-use super::tables::{GlobalClient, LocalClient, Neighbor, Originator, Statistics, statistics};
+use super::tables::{
+    Gateway, GlobalClient, LocalClient, Neighbor, Originator, Statistics, statistics,
+};
 use crate::lab::{Namespace, Netem, Set};
 
 /// What a node runs.
@@ -53,11 +55,35 @@ pub(crate) struct Settings {
     pub(crate) hop_penalty: u8,
     /// Bridge loop avoidance on kernel nodes. Their default is on; it holds back broadcast for 30 s.
     pub(crate) bridge_loop_avoidance: bool,
+    /// The part in gateway choice.
+    pub(crate) role: Role,
+}
+
+/// A node's part in gateway choice.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Role {
+    /// None.
+    Off,
+    /// Chooses a gateway.
+    Client,
+    /// Is one, with this bandwidth.
+    Server(&'static str),
+}
+
+impl Role {
+    /// The words behind `gw_mode` of `batctl`.
+    pub(super) fn words(self) -> Vec<&'static str> {
+        match self {
+            Self::Off => vec!["off"],
+            Self::Client => vec!["client"],
+            Self::Server(bandwidth) => vec!["server", bandwidth],
+        }
+    }
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { interval_ms: 200, hop_penalty: 30, bridge_loop_avoidance: false }
+        Self { interval_ms: 200, hop_penalty: 30, bridge_loop_avoidance: false, role: Role::Off }
     }
 }
 
@@ -197,6 +223,11 @@ impl Node {
     /// The neighbour table (IV-105).
     pub(crate) fn neighbors(&self) -> Result<Vec<Neighbor>> {
         self.table("neighbors_json", "neighbors")
+    }
+
+    /// The gateway table.
+    pub(crate) fn gateways(&self) -> Result<Vec<Gateway>> {
+        self.table("gateways_json", "gateways")
     }
 
     /// The node's own clients.

@@ -8,6 +8,7 @@ mod chain;
 mod dat;
 mod diamond;
 mod fragments;
+mod gateway;
 mod interface_down;
 mod isolation;
 mod loss;
@@ -75,6 +76,10 @@ const SCENARIOS: &[Scenario] = &[
     Scenario { name: "fragments", kinds: "K-K-K", seconds: 30, play: fragments::play, about: fragments::ABOUT },
     Scenario { name: "fragments", kinds: "K-N-K", seconds: 30, play: fragments::play, about: fragments::ABOUT },
     Scenario { name: "fragments", kinds: "N-K-N", seconds: 30, play: fragments::play, about: fragments::ABOUT },
+    Scenario { name: "gateway", kinds: "K-K-K-K", seconds: 100, play: gateway::play, about: gateway::ABOUT },
+    Scenario { name: "gateway", kinds: "K-N-K-K", seconds: 70, play: gateway::play, about: gateway::ABOUT },
+    Scenario { name: "gateway", kinds: "N-K-N-N", seconds: 100, play: gateway::play, about: gateway::ABOUT },
+    Scenario { name: "gateway", kinds: "N-N-K-K", seconds: 70, play: gateway::play, about: gateway::ABOUT },
     Scenario { name: "tables", kinds: "K-K-K", seconds: 30, play: tables::play, about: tables::ABOUT },
     Scenario { name: "tables", kinds: "K-N-K", seconds: 30, play: tables::play, about: tables::ABOUT },
     Scenario { name: "tables", kinds: "N-K-N", seconds: 30, play: tables::play, about: tables::ABOUT },

@@ -33,6 +33,22 @@ pub(crate) struct Neighbor {
     pub(crate) last_seen_msecs: u64,
 }
 
+/// A row of the gateway table.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Gateway {
+    /// The gateway's originator address.
+    pub(crate) orig_address: String,
+    /// Whether it is the chosen one.
+    #[serde(default)]
+    pub(crate) best: bool,
+    /// The quality of the route.
+    pub(crate) tq: u8,
+    /// What it announces, in 100 kbit/s.
+    pub(crate) bandwidth_down: u32,
+    /// The same, upwards.
+    pub(crate) bandwidth_up: u32,
+}
+
 /// A row of the local translation table.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct LocalClient {

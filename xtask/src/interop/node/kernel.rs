@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::Node;
+use super::{Node, Role};
 use crate::lab::Set;
 
 /// Makes the mesh interface and gives it the hard interfaces.
@@ -18,6 +18,9 @@ pub(super) fn start(node: &Node) -> Result<()> {
     node.batctl(&["orig_interval", &interval])?.success()?;
     if settings.hop_penalty != 30 {
         node.batctl(&["hop_penalty", &settings.hop_penalty.to_string()])?.success()?;
+    }
+    if settings.role != Role::Off {
+        node.batctl(&[&["gw_mode"], &settings.role.words()[..]].concat())?.success()?;
     }
     for &index in node.interfaces() {
         node.space.set_link(&node.interface(index), &[Set::Master("bat0")])?;

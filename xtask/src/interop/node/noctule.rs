@@ -37,6 +37,9 @@ pub(super) fn start(node: &Node) -> Result<Daemon> {
         .args(["--orig-interval", &settings.interval_ms.to_string()])
         .args(["--hop-penalty", &settings.hop_penalty.to_string()])
         .args(["--mesh-mac", &node.mesh_address()]);
+    for (option, word) in ["--gw-mode", "--gw-bandwidth"].into_iter().zip(settings.role.words()) {
+        command.args([option, word]);
+    }
     for &index in node.interfaces() {
         command.args(["--interface", &node.interface(index)]);
     }

@@ -418,3 +418,32 @@ fn gw_27_all_silent_is_no_reason_to_change() {
     node.pass(Duration::from_secs(100));
     assert_eq!((node.chosen(), node.events.len()), (Some(P), 1));
 }
+
+/// GW-15 `[REC]`: an address is the same gateway, whatever happened between two elections.
+#[test]
+fn gw_15_a_gateway_that_comes_back_at_once_is_the_same() {
+    let mut node = Node::client(20);
+    node.announce(P, 200, 20);
+    node.pass(Duration::ZERO);
+    node.hear(P, &[4, 1, 0, 0]);
+    node.announce(P, 200, 20);
+    node.second();
+    assert_eq!((node.chosen(), node.events.len()), (Some(P), 1));
+}
+
+/// Who has no route is not chosen; in an election that was called for, nobody may be.
+#[test]
+fn gw_22_only_a_gateway_with_a_route_is_chosen() {
+    let mut node = Node::client(20);
+    node.announce(P, 0, 20);
+    node.second();
+    assert_eq!(node.chosen(), None);
+    node.announce(Q, 10, 20);
+    node.announce(P, 0, 20);
+    node.second();
+    assert_eq!(node.chosen(), Some(Q));
+    node.route(Q, 0);
+    node.set(GatewayMode::Client, 3);
+    node.second();
+    assert_eq!(node.chosen(), None);
+}

@@ -116,7 +116,7 @@ fn gw_65_gw_67_an_answer_goes_to_where_the_client_is() {
 
 /// What is not DHCP, or not for a group, goes its way in every mode; with gateways off so does DHCP.
 #[test]
-fn gw_60_gw_61_gw_62_everything_else_goes_its_usual_way() {
+fn gw_60_gw_61_gw_62_gw_69_everything_else_goes_its_usual_way() {
     let others = [
         ethernet(Mac::BROADCAST, BENS, 0x0806, &[0; 28]),
         tagged(&tagged(&discover(), 0), 0),

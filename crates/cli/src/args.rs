@@ -37,7 +37,7 @@ pub(crate) struct Common {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run a mesh node, in the foreground
-    Run(run::Args),
+    Run(Box<run::Args>),
     /// Show the originator table
     #[command(visible_alias = "o")]
     Originators(originators::Args),

@@ -5,8 +5,8 @@ use noctule_control::GatewayMode;
 use noctule_wire::ogm2::Throughput;
 use noctule_wire::tvlv::gateway::Gateway;
 
-/// Names of the modes.
-const MODES: [(&str, GatewayMode); 3] =
+/// Names of the modes, in the order of their numbers.
+pub(super) const MODES: [(&str, GatewayMode); 3] =
     [("off", GatewayMode::Off), ("client", GatewayMode::Client), ("server", GatewayMode::Server)];
 
 /// A mode by its name.

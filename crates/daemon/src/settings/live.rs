@@ -4,6 +4,7 @@
 //! Names, aliases and ways to write a value are batctl's (MGMT-22, MGMT section 4.1). A value out of its range is refused,
 //! where the module would silently take another one.
 
+use super::gateway::MODES;
 use super::{LogLevel, nearest};
 use crate::api::SettingValue;
 use noctule_control as control;
@@ -66,6 +67,8 @@ enum Kind {
     },
 }
 
+/// In the order of the modes.
+const GATEWAY_MODES: &[&str] = &["off", "client", "server"];
 const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
 
 /// Every setting, mesh first, in the order in which they are shown.
@@ -80,6 +83,13 @@ pub(crate) const TABLE: &[Setting] = &[
         get: |live| live.engine.distributed_arp_table, set: |live, on| live.engine.distributed_arp_table = on } },
     Setting { name: "fragmentation", alias: "f", scope: Scope::Mesh, kind: Kind::Switch {
         get: |live| live.engine.fragmentation, set: |live, on| live.engine.fragmentation = on } },
+    Setting { name: "gw_mode", alias: "gw", scope: Scope::Mesh, kind: Kind::Word {
+        words: GATEWAY_MODES,
+        get: |live| live.engine.gateway_mode as usize,
+        set: |live, n| live.engine.gateway_mode = MODES[n].1 } },
+    Setting { name: "gw_sel_class", alias: "", scope: Scope::Mesh, kind: Kind::Number {
+        min: 1, max: 255, unit: "",
+        get: |live| live.engine.gateway_class.into(), set: |live, n| live.engine.gateway_class = n as u8 } },
     Setting { name: "hop_penalty", alias: "hp", scope: Scope::Mesh, kind: Kind::Number {
         min: 0, max: 255, unit: "",
         get: |live| live.engine.hop_penalty.into(), set: |live, n| live.engine.hop_penalty = n as u8 } },

@@ -127,7 +127,9 @@ impl Pipeline {
         state.repetitions.run(
             now,
             &guard,
-            |address| guard.node().dat.is_some() && state.dat.get(address).is_some(),
+            |address| {
+                guard.node().dat.is_some() && dat::answerable(&guard, &state.dat, address).is_some()
+            },
             |iface, priority, frame| out.transmit(iface, priority, &[frame]),
             |reason| counters.discard(reason),
         );

@@ -9,7 +9,7 @@ use super::egress::Route;
 use super::{Carrier, Session};
 use crate::Outlet;
 use core::net::Ipv4Addr;
-use noctule_fib::{Counter, View};
+use noctule_fib::{Counter, Guard, View};
 use noctule_wire::ethernet::Frame;
 use noctule_wire::payload::arp::{Arp, Operation};
 use noctule_wire::payload::dhcp::Acknowledgement;
@@ -48,7 +48,7 @@ impl Session<'_> {
         match arp.operation {
             Operation::Request => {
                 self.learn_address((arp.sender_ip, vid), arp.sender_mac);
-                let handled = match self.state.dat.get(target) {
+                let handled = match answerable(&self.guard, &self.state.dat, target) {
                     Some(mac) => {
                         // A client behind this node answers for itself (DAT-32).
                         if !self.is_local(Client::new(mac, vid)) {
@@ -124,7 +124,7 @@ impl Session<'_> {
         let (sender, target) = ((arp.sender_ip, vid), (arp.target_ip, vid));
         if arp.operation == Operation::Request {
             self.learn_address(sender, arp.sender_mac);
-            let Some(mac) = self.state.dat.get(target) else { return true };
+            let Some(mac) = answerable(&self.guard, &self.state.dat, target) else { return true };
             return self.answer_mesh(&arp, mac, vid, out).is_err();
         }
         // Before it is learned, or every answer would look like a second one.
@@ -229,6 +229,16 @@ impl Session<'_> {
         let pieces: [&[u8]; 3] = [&route.header(), &packet.header(), inner];
         out.transmit(route.hop.iface, super::carry_out::priority_of(inner), &pieces)
     }
+}
+
+/// Who has an address, as long as somebody in the mesh, or this node, has that client (DAT-33 `[DEV]`). The module answers
+/// also for a station that is gone, or that has another MAC address now: for five minutes nobody finds it.
+pub(super) fn answerable(guard: &Guard<'_>, cache: &Cache, key: Key) -> Option<Mac> {
+    let mac = cache.get(key)?;
+    let client = Client::new(mac, key.1);
+    let is_there = guard.local(client).is_some_and(|local| local.is_mine())
+        || guard.best_announcer(client).is_some();
+    is_there.then_some(mac)
 }
 
 /// "`from` has it", said to `to`.

@@ -146,6 +146,21 @@ fn dat_25_dat_33_dat_36_a_known_address_is_answered_here() {
     assert_eq!((outcome.counted(Counter::Tx), outcome.counted(Counter::TxDropped)), (0, 1));
 }
 
+/// DAT-33 `[DEV]`: what is known of a station that nobody in the mesh has any more is no answer, neither here nor from a
+/// keeper, and does not keep the request from being flooded.
+#[test]
+fn dat_33_dat_37_dat_41_nobody_is_sent_to_a_station_that_is_gone() {
+    let mut ben = ben_who_knows_caras();
+    ben.writer.remove_global(Client::untagged(CARAS));
+    let outcome = ben.send(ms(0), &request((BENS_IP, BENS), CARAS_IP));
+    assert_eq!((outcome.delivered.len(), table_packets(&outcome).len()), (0, 2));
+    assert_eq!(ben.on_deadline(ms(250)).sent.len(), 2);
+    let asked = request((ANNAS_IP, ANNAS), CARAS_IP);
+    let packet = unicast_4addr(BEN_0, ANNA, Subtype::DatGet, &asked);
+    let outcome = ben.receive(ms(0), 0, &on_air(BEN_0, ANNA, &packet));
+    assert_eq!((outcome.delivered, outcome.sent), (vec![asked], vec![]));
+}
+
 /// DAT-32: a client of ours answers for itself; a gratuitous request stays here.
 #[test]
 fn dat_32_clients_of_ours_answer_for_themselves() {
@@ -351,6 +366,9 @@ fn dat_65_dat_66_dat_67_vlans_are_kept_apart() {
     ben.change(|node| node.vlans = Arc::new([7].into_iter().collect()));
     let vid = Vid::from_tci(7);
     ben.writer.set_local(Client::new(BENS, vid), ClientFlags::NONE, ms(0));
+    let announcers = [CARA].into_iter().collect();
+    let entry = noctule_fib::GlobalClient { flags: ClientFlags::NONE, announcers };
+    ben.writer.set_global(Client::new(CARAS, vid), entry);
     let told = tagged(0xe007, &request((CARAS_IP, CARAS), UNKNOWN_IP));
     ben.receive(ms(0), 1, &on_air(Mac::BROADCAST, CARA, &broadcast(50, 1, CARA, &told)));
     assert_eq!(known(&ben, CARAS_IP), None, "not without the tag");

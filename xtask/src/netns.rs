@@ -45,6 +45,7 @@ const CASES: &[Case] = cases![
     broadcast::a_broadcast_arrives_once_over_a_ring,
     fragments::fwd_114_packets_of_every_size_cross_two_hops,
     fragments::a_link_with_a_small_mtu_in_the_middle_is_crossed,
+    fragments::fwd_116_each_link_is_smaller_than_the_one_before,
     fragments::a_large_mesh_mtu_is_carried_in_many_fragments,
     fragments::fwd_113_a_switch_that_drops_long_frames_is_found_out,
     fragments::clamped_tcp_is_never_cut,

@@ -9,9 +9,11 @@
 //! no settings here, so no rule of it applies.
 
 mod broadcast;
+mod buffers;
 mod carry_out;
 mod dat;
 pub mod egress;
+mod fairness;
 mod gateway;
 mod hash;
 mod host;

@@ -102,6 +102,18 @@ impl<'a> Fragment<'a> {
         Self::HEADER_LEN + self.data.len()
     }
 
+    /// Length of the longest part of the packet that this one is of, header included, as far as one part can tell. All
+    /// have the same length, but that which carries the head may be shorter by less than their number (WIRE-53).
+    pub fn longest_len(&self) -> usize {
+        let len = self.data.len();
+        let behind = usize::from(self.number);
+        let rest = usize::from(self.total_size).saturating_sub(len);
+        // This is the head exactly if equal parts behind it make up the rest.
+        let other = rest.checked_div(behind).filter(|other| other * behind == rest).unwrap_or(len);
+        let longest = if (len..=len + behind).contains(&other) { other } else { len };
+        Self::HEADER_LEN + longest
+    }
+
     /// Writes the fragment over `out`.
     ///
     /// # Panics

@@ -166,6 +166,15 @@ proptest! {
         let (_, but_head) = parts.split_last().unwrap();
         prop_assert!(but_head.iter().all(|(_, part)| part.len() == (packet.len() - 1) / count + 1));
         prop_assert!(parts.iter().all(|(_, part)| (1..=capacity).contains(&part.len())));
+        for (number, data) in &parts {
+            let any = Mac([2; 6]);
+            let total_size = packet.len() as u16;
+            let part = Fragment {
+                ttl: 50, number: *number, priority: 0, reserved: false, destination: any, originator: any, seqno: 1,
+                total_size, data,
+            };
+            prop_assert_eq!(part.longest_len(), 20 + parts[0].1.len(), "each part tells it, the head too");
+        }
         let merged: Vec<u8> = parts.iter().rev().flat_map(|(_, part)| *part).copied().collect();
         prop_assert_eq!(merged, packet, "WIRE-52: the highest number is the head");
     }

@@ -66,6 +66,20 @@ pub(super) fn a_link_with_a_small_mtu_in_the_middle_is_crossed() -> Result<()> {
     Ok(())
 }
 
+/// Parts that are themselves too long for a later link are merged before it, and cut anew.
+pub(super) fn fwd_116_each_link_is_smaller_than_the_one_before() -> Result<()> {
+    for (mtus, anew) in [([1500, 1280, 1000], false), ([1500, 1280, 600], true)] {
+        let (_lab, nodes) = chain_of(&mtus, &[])?;
+        let mut echo = nodes[0].echo(nodes[3].address())?;
+        every_size(&mut echo, [500, 900, 1000, 1200, 1299, 1450, 1499, 1500].into_iter())?;
+        ensure!(
+            !anew || nodes[2].counter("frag_rx")? > 0,
+            "nothing was merged before the link of 600"
+        );
+    }
+    Ok(())
+}
+
 pub(super) fn a_large_mesh_mtu_is_carried_in_many_fragments() -> Result<()> {
     let (_lab, nodes) = chain_of(&[1500, 1280], &["--mtu", "9000"])?;
     let mtu = nodes[0].namespace.link("bat0")?.mtu;

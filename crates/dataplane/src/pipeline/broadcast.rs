@@ -1,5 +1,6 @@
 //! Broadcasts on their way out: who gets a copy, and the repetitions (FWD-85 to FWD-89).
 
+use super::buffers::Buffers;
 use super::dat::Key;
 use crate::Outlet;
 use core::time::Duration;
@@ -14,8 +15,8 @@ const REPETITION_INTERVAL: Duration = Duration::from_millis(5);
 const WIFI_REPETITIONS: u8 = 2;
 /// How long an ARP request waits for an answer before it is flooded (DAT-36).
 const FALLBACK_DELAY: Duration = Duration::from_millis(250);
-/// A buffer larger than this is given back to the allocator after use.
-const KEPT_BUFFER_LEN: usize = 2048;
+/// Bytes in buffers that wait for the next broadcast: a full queue of usual frames, or 58 jumbo frames.
+const KEPT_BUFFERS: usize = 512 * 1024;
 
 /// Whether flooding on a link with these neighbours is a waste: nobody there, or only the one node that sent the packet
 /// into the mesh, or the one that we have it from (FWD-86). `from` is the outer source of a received packet.
@@ -108,7 +109,7 @@ struct Copy {
 #[derive(Debug)]
 pub(crate) struct Repetitions {
     queue: VecDeque<Copy>,
-    spare: Vec<Vec<u8>>,
+    spare: Buffers,
     /// Of the queue, first copies that wait for an answer.
     later: usize,
     limit: usize,
@@ -116,7 +117,7 @@ pub(crate) struct Repetitions {
 
 impl Repetitions {
     pub(crate) const fn new(limit: usize) -> Self {
-        Self { queue: VecDeque::new(), spare: Vec::new(), later: 0, limit }
+        Self { queue: VecDeque::new(), spare: Buffers::new(KEPT_BUFFERS), later: 0, limit }
     }
 
     /// Whether another ARP request can wait. A host that asks for everybody must not keep the broadcasts of others out.
@@ -147,7 +148,7 @@ impl Repetitions {
         if self.queue.len() >= self.limit {
             return Err(Discard::QueueFull);
         }
-        let mut frame = self.spare.pop().unwrap_or_default();
+        let mut frame = self.spare.take(pieces.iter().map(|piece| piece.len()).sum());
         for piece in pieces {
             frame.extend_from_slice(piece);
         }
@@ -205,9 +206,7 @@ impl Repetitions {
                 copy.due = now + REPETITION_INTERVAL;
                 self.queue(copy);
             } else {
-                copy.frame.clear();
-                copy.frame.shrink_to(KEPT_BUFFER_LEN);
-                self.spare.push(copy.frame);
+                self.spare.put(copy.frame);
             }
         }
     }

@@ -292,7 +292,7 @@ impl Session<'_> {
         let originator = guard.originator(fragment.originator).ok_or(Discard::UnknownOriginator)?;
         counters.add_packet(Counter::FragRx, Counter::FragRxBytes, packet.len());
         let mut merged = core::mem::take(&mut state.merged);
-        let part = Part { originator, outer: *outer, fragment };
+        let part = Part { originator, iface: arrival.iface, outer: *outer, fragment };
         let added = state
             .reassembly
             .add(*now, guard, &part, &mut merged, |reason| counters.discard(reason));

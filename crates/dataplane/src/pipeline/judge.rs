@@ -127,13 +127,18 @@ impl Session<'_> {
         Ok(Verdict::Rebroadcast { originator, seqno })
     }
 
-    /// A fragment goes on as it is if the whole packet would not fit the next link either (FWD-116).
+    /// A fragment goes on as it is if the whole packet would not fit the next link either (FWD-116). If a part does not
+    /// fit, the packet is merged here and cut anew: passing the part on would lose it all.
     fn judge_fragment(&self, iface: Iface, packet: &[u8]) -> Result<Verdict, Discard> {
-        let Fragment { ttl, originator, destination, total_size, .. } = Fragment::parse(packet)?;
+        let fragment = Fragment::parse(packet)?;
+        let Fragment { ttl, originator, destination, total_size, .. } = fragment;
         self.guard.originator(originator).ok_or(Discard::UnknownOriginator)?;
-        if !self.guard.node().is_mine(destination)
-            && let Ok(route) = Route::find(&self.guard, destination, View::Arrival(iface))
-            && u32::from(total_size) > route.link.carries
+        let node = self.guard.node();
+        if !node.is_mine(destination)
+            && let Ok(Route { link, .. }) =
+                Route::find(&self.guard, destination, View::Arrival(iface))
+            && u32::from(total_size) > link.carries
+            && (!node.fragmentation || fragment.longest_len() <= link.carries as usize)
         {
             return self.judge_transit(ttl, destination, None, Transit::Fragment);
         }

@@ -2,12 +2,15 @@
 //!
 //! Each originator that fragments has eight buckets, a packet's number modulo 8 tells which. A bucket remembers its last
 //! number for ever, so that a late duplicate starts nothing; the bytes lie in an [`Assembly`], of which there is a
-//! bounded number for all originators together.
+//! bounded number for all originators together. Who gets one when all are taken is told by [`Holders`].
 
+use super::buffers::Buffers;
+use super::fairness::{Holder, Holders};
 use super::hash::Keyed;
+use core::cmp::Reverse;
 use core::time::Duration;
 use hashbrown::HashMap;
-use noctule_fib::{Guard, MapKey, Originator};
+use noctule_fib::{Guard, Iface, MapKey, Originator};
 use noctule_wire::{Discard, ETHERNET_HEADER_LEN, Fragment, Instant, Mac};
 
 /// Buckets of each fragmenting originator (FWD-117).
@@ -16,14 +19,16 @@ const BUCKETS: usize = 8;
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// As for broadcast windows: the table of buckets is searched for forgotten originators at most this often.
 const PURGE_INTERVAL: Duration = Duration::from_secs(1);
-/// A buffer larger than this is given back to the allocator after use: packets of a usual link stay below.
-const KEPT_BUFFER_LEN: usize = 4096;
+/// Bytes in buffers that wait for the next packet: 128 of a usual link, or 13 of the greatest length.
+const KEPT_BUFFERS: usize = 256 * 1024;
 
 /// A packet in its parts.
 #[derive(Debug)]
 struct Assembly {
     /// Which bucket it belongs to; `None`: free.
     owner: Option<(Mac, u8)>,
+    /// On whose account it is.
+    holder: Holder,
     total_size: u16,
     /// Number and length of each part, in the order of arrival, as their bytes lie in `data`.
     parts: [(u8, u16); Fragment::PARTS_MAX],
@@ -33,12 +38,15 @@ struct Assembly {
     outer: [u8; ETHERNET_HEADER_LEN],
     priority: u8,
     updated: Instant,
+    /// When it was started, as a count: a batch of frames shares one instant.
+    turn: u64,
 }
 
 impl Assembly {
     const fn free() -> Self {
         Self {
             owner: None,
+            holder: Holder::NOBODY,
             total_size: 0,
             parts: [(0, 0); Fragment::PARTS_MAX],
             count: 0,
@@ -46,19 +54,12 @@ impl Assembly {
             outer: [0; ETHERNET_HEADER_LEN],
             priority: 0,
             updated: Instant::ZERO,
+            turn: 0,
         }
     }
 
     fn parts(&self) -> &[(u8, u16)] {
         &self.parts[..usize::from(self.count)]
-    }
-
-    fn start(&mut self, owner: (Mac, u8), total_size: u16) {
-        self.owner = Some(owner);
-        self.total_size = total_size;
-        self.count = 0;
-        self.data.clear();
-        self.data.reserve_exact(usize::from(total_size));
     }
 
     fn add(&mut self, now: Instant, outer: [u8; ETHERNET_HEADER_LEN], fragment: &Fragment<'_>) {
@@ -117,6 +118,10 @@ pub(crate) struct Reassembly {
     assemblies: Vec<Assembly>,
     free: Vec<Place>,
     assemblies_max: usize,
+    /// Assemblies started so far.
+    turn: u64,
+    holders: Holders,
+    buffers: Buffers,
     /// Not later than the first time-out; exact after [`Self::expire`].
     deadline: Option<Instant>,
 }
@@ -126,6 +131,8 @@ pub(crate) struct Reassembly {
 pub(crate) struct Part<'a> {
     /// Who cut the packet.
     pub(crate) originator: &'a Originator,
+    /// Where it came in.
+    pub(crate) iface: Iface,
     /// Its outer Ethernet header.
     pub(crate) outer: [u8; ETHERNET_HEADER_LEN],
     pub(crate) fragment: Fragment<'a>,
@@ -149,6 +156,9 @@ impl Reassembly {
             assemblies: Vec::new(),
             free: Vec::new(),
             assemblies_max: assemblies.clamp(1, usize::from(Place::MAX)),
+            turn: 0,
+            holders: Holders::default(),
+            buffers: Buffers::new(KEPT_BUFFERS),
             deadline: None,
         }
     }
@@ -171,7 +181,7 @@ impl Reassembly {
         frame: &mut Vec<u8>,
         mut lost: impl FnMut(Discard),
     ) -> Result<Added, Discard> {
-        let Part { originator, outer, fragment } = part;
+        let Part { originator, outer, fragment, .. } = part;
         let owner = (originator.mac(), (fragment.seqno % BUCKETS as u16) as u8);
         self.make_known(now, guard, originator, &mut lost)?;
         let place = match self.bucket(owner) {
@@ -183,9 +193,9 @@ impl Reassembly {
                 let place = *place;
                 lost(Discard::Fragment);
                 self.give_up(place);
-                self.start(now, owner, fragment, &mut lost)?
+                self.start(now, owner, part, &mut lost)?
             }
-            _ => self.start(now, owner, fragment, &mut lost)?,
+            _ => self.start(now, owner, part, &mut lost)?,
         };
         let assembly = &mut self.assemblies[usize::from(place)];
         if assembly.parts().iter().any(|(number, _)| *number == fragment.number) {
@@ -298,31 +308,46 @@ impl Reassembly {
         &mut self,
         now: Instant,
         owner: (Mac, u8),
-        fragment: &Fragment<'_>,
+        Part { iface, outer, fragment, .. }: &Part<'_>,
         lost: &mut impl FnMut(Discard),
     ) -> Result<Place, Discard> {
-        let too_long = usize::from(fragment.total_size) > Fragment::TOTAL_MAX;
+        let Fragment { seqno, total_size, .. } = *fragment;
         let bucket = self.bucket(owner).ok_or(Discard::Fragment)?;
-        *bucket = Bucket::Spent(fragment.seqno);
-        if too_long {
+        *bucket = Bucket::Spent(seqno);
+        if usize::from(total_size) > Fragment::TOTAL_MAX {
             return Err(Discard::Fragment);
         }
+        let [_, _, _, _, _, _, from @ .., _, _] = *outer;
+        // The newcomer counts, so that of two equals it is not the other who makes room.
+        let holder = self.holders.enter((*iface, Mac(from)), owner.0);
         let place = self.take_place(lost);
+        let data = self.buffers.take(usize::from(total_size));
+        self.turn += 1;
         let assembly = &mut self.assemblies[usize::from(place)];
-        assembly.start(owner, fragment.total_size);
-        assembly.updated = now;
+        *assembly = Assembly {
+            owner: Some(owner),
+            holder,
+            total_size,
+            data,
+            updated: now,
+            turn: self.turn,
+            ..Assembly::free()
+        };
         if let Some(bucket) = self.bucket(owner) {
-            *bucket = Bucket::Filling(fragment.seqno, place);
+            *bucket = Bucket::Filling(seqno, place);
         }
         Ok(place)
     }
 
+    /// A free place. If there is none, whoever holds most loses what waited longest.
     fn take_place(&mut self, lost: &mut impl FnMut(Discard)) -> Place {
         if self.free.is_empty() && self.assemblies.len() >= self.assemblies_max {
-            let oldest =
-                (0..self.assemblies.len()).min_by_key(|place| self.assemblies[*place].updated);
+            let victim = (0..self.assemblies.len()).max_by_key(|place| {
+                let assembly = &self.assemblies[*place];
+                (self.holders.share(assembly.holder), Reverse(assembly.turn))
+            });
             lost(Discard::QueueFull);
-            self.give_up(oldest.unwrap_or(0) as Place);
+            self.give_up(victim.unwrap_or(0) as Place);
         }
         self.free.pop().unwrap_or_else(|| {
             self.assemblies.push(Assembly::free());
@@ -333,9 +358,9 @@ impl Reassembly {
     /// Frees a place; its bucket remembers the number.
     fn give_up(&mut self, place: Place) {
         let assembly = &mut self.assemblies[usize::from(place)];
-        assembly.data.clear();
-        assembly.data.shrink_to(KEPT_BUFFER_LEN);
         let Some(owner) = assembly.owner.take() else { return };
+        self.buffers.put(core::mem::take(&mut assembly.data));
+        self.holders.leave(assembly.holder);
         self.free.push(place);
         if let Some(bucket) = self.bucket(owner)
             && let Bucket::Filling(seqno, _) = *bucket

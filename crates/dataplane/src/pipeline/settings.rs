@@ -12,7 +12,7 @@ pub struct PipelineSettings {
     pub originators: usize,
     /// Broadcast copies waiting for their repetition, one place for each packet and interface (FWD-89).
     pub broadcast_queue: usize,
-    /// Packets in reassembly at once, of all originators together; each takes up to 20160 bytes. The oldest goes first.
+    /// Packets in reassembly at once, of all originators together; each takes up to 20160 bytes. Who holds most makes room.
     pub reassemblies: usize,
     /// Addresses in the cache of the distributed ARP table, about 80 bytes each (DAT-09).
     pub arp_entries: usize,

@@ -26,7 +26,7 @@ mod wireless;
 pub use bridge::port_vlans;
 pub use bridge_ports::{BridgePorts, PortKind};
 pub use check::{BadInterface, MTU_MIN, check_hard_interface};
-pub(crate) use holder::is_held_by_another;
+pub(crate) use holder::{Turn, is_held_by_another, other_meshes};
 pub use link::{Link, Links, MESH_ALIAS};
 pub use monitor::{LinkEvent, Monitor};
 pub use multicast::MulticastMonitor;

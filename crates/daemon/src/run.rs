@@ -6,7 +6,7 @@ use crate::control_socket::{Acceptor, Hub, QUESTIONS_MAX, Service};
 use crate::instance::{Instance, NoInstance};
 use crate::netlink::{
     self, BadInterface, BridgePorts, Links, MESH_ALIAS, Monitor, MulticastMonitor, Setter,
-    check_hard_interface, is_held_by_another,
+    check_hard_interface, is_held_by_another, other_meshes,
 };
 use crate::node::{
     End, MULTICAST_PERIOD, MeshInterface, Node, Ports, Probes, Rest, WithoutGateway, WorkerLine,
@@ -245,7 +245,8 @@ fn check_links(config: &Config, links: &Links) -> Result<(), String> {
             let link =
                 check_hard_interface(links, name, &[mesh]).map_err(|error| error.to_string())?;
             if is_held_by_another(link.index) {
-                return Err(BadInterface::Held { name: name.clone() }.to_string());
+                let meshes = other_meshes(links, None);
+                return Err(BadInterface::Held { name: name.clone(), meshes }.to_string());
             }
         }
     }

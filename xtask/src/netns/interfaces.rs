@@ -290,3 +290,52 @@ pub(super) fn a_bridge_that_gets_the_mesh_interface_as_a_port_carries_no_mesh() 
     anna.wait_for_ping(ben.address(), LIMIT)?;
     Ok(())
 }
+
+pub(super) fn of_two_nodes_that_wait_for_one_interface_one_gets_it() -> Result<()> {
+    let (lab, mut nodes) = nodes(&["anna", "ben"])?;
+    let [anna, ben] = nodes.get_disjoint_mut([0, 1])?;
+    anna.start_on(&["e1"], &[], &["--wait"])?;
+    let program = anna.program().display().to_string();
+    let socket = lab.run().join("other.sock").display().to_string();
+    let words = ["run", "--mesh", "bat1", "--interface", "e1", "--wait", "--socket", &socket];
+    let other = anna.namespace.spawn("other", &[&[program.as_str()][..], &words].concat())?;
+    let ask_other = |anna: &Node| -> Result<String> {
+        let words = [program.as_str(), "--socket", &socket, "status"];
+        anna.namespace.run(&words, LIMIT)?.success()
+    };
+    wait_for(LIMIT, "the other says that e1 does not exist", || {
+        let text = ask_other(anna)?;
+        ensure!(text.contains("e1 inactive: it does not exist"), "{text}");
+        Ok(())
+    })?;
+    // Both hear of it in the same instant.
+    let veth = [anna.plug(), ben.plug()];
+    let ends =
+        [(&veth[0], anna.mac(1)), (&veth[1], ben.mac(1))].map(|(name, mac)| End { name, mac });
+    lab.veth(&anna.namespace, &ends[0], &ben.namespace, &ends[1], 1500)?;
+    let held = "e1 inactive: another noctule carries a mesh on it (bat";
+    let mut first_has_it = false;
+    wait_for(LIMIT, "one of them has e1, and the other says why it has not", || {
+        let texts = [anna.ask(&["status"])?, ask_other(anna)?];
+        let active = texts.each_ref().map(|text| text.contains("e1 active"));
+        let refused = texts.each_ref().map(|text| text.contains(held));
+        ensure!(active[0] != active[1] && active[0] == refused[1], "{texts:?}");
+        ensure!(active[1] == refused[0], "{texts:?}");
+        first_has_it = active[0];
+        Ok(())
+    })?;
+    // When it is free the other takes it.
+    if first_has_it {
+        anna.stop()?;
+        wait_for(LIMIT, "the other has e1", || {
+            let text = ask_other(anna)?;
+            ensure!(text.contains("e1 active"), "{text}");
+            Ok(())
+        })?;
+        ensure!(other.terminate()?.success(), "the other failed");
+    } else {
+        ensure!(other.terminate()?.success(), "the other failed");
+        wait_for_state(anna, "e1", "active")?;
+    }
+    Ok(())
+}

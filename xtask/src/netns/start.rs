@@ -132,7 +132,7 @@ pub(super) fn a_taken_mesh_is_refused_in_one_sentence() -> Result<()> {
         &lab,
         anna,
         &[&["--interface", "e1"], &other[..]].concat(),
-        "e1: another noctule carries a mesh on it",
+        "e1: another noctule carries a mesh on it (bat0)",
     )?;
     // The refused ones have not hurt the one that runs.
     ben.start(&QUICK)?;

@@ -9,7 +9,7 @@ use std::io::Write;
 /// What can be typed.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Args {
-    /// Say also what each interface carries, and why
+    /// Say also what each interface carries, or why it is inactive
     #[arg(short = 'v', long)]
     verbose: bool,
 }
@@ -27,7 +27,7 @@ pub(crate) fn run(common: &Common, args: &Args, out: &mut dyn Write) -> Status {
         return json::print(out, &rows);
     }
     for row in &rows {
-        let more = if args.verbose { carries(row) } else { String::new() };
+        let more = if args.verbose { carries(row) + &reason(row) } else { String::new() };
         writeln!(out, "{}{more}", line(row))?;
     }
     Ok(0)
@@ -49,6 +49,11 @@ fn carries(row: &HardInterface) -> String {
     }
 }
 
+/// Why it is inactive, behind the line.
+fn reason(row: &HardInterface) -> String {
+    row.inactive_because.as_ref().map_or_else(String::new, |reason| format!(": {reason}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,11 +69,15 @@ mod tests {
             hard_address: None,
             active: true,
             hop_penalty: 0,
+            inactive_because: None,
             mtu: Some(1500),
             carries: Some(1400),
         };
         assert_eq!(line(&row), "eth0: active");
         assert!(carries(&row).starts_with(", MTU 1500, carries 1400: "));
-        assert_eq!(line(&HardInterface { active: false, ..row }), "eth0: inactive");
+        let inactive_because = Some("it is down".into());
+        let row = HardInterface { active: false, inactive_because, ..row };
+        assert_eq!(line(&row), "eth0: inactive");
+        assert_eq!(reason(&row), ": it is down");
     }
 }

@@ -74,17 +74,16 @@ fn print(out: &mut dyn Write, mesh: &Mesh, status: &api::Status) -> Outcome<u8> 
 }
 
 fn interface(row: &HardInterface, originator: Option<api::Address>) -> String {
-    let state = match (row.hard_ifindex, row.active) {
-        (None, _) => "inactive (does not exist, or is refused: see the log)",
-        (_, true) => "active",
-        (_, false) => "inactive",
-    };
+    let state = if row.active { "active" } else { "inactive" };
     let mut text = format!("{} {state}", row.hard_ifname);
     if let Some(address) = row.hard_address {
         text += &format!(", {address}");
         if Some(address) == originator {
             text += ", primary";
         }
+    }
+    if let Some(reason) = &row.inactive_because {
+        text += &format!(": {reason}");
     }
     text
 }
@@ -119,6 +118,26 @@ mod tests {
             [0, 1, 2].map(|number| counted(number, "client")),
             ["0 clients", "1 client", "2 clients"]
         );
+    }
+
+    #[test]
+    fn an_inactive_interface_comes_with_the_reason() {
+        let row = HardInterface {
+            mesh_ifindex: 9,
+            mesh_ifname: "bat0".into(),
+            hard_ifindex: None,
+            hard_ifname: "eth0".into(),
+            hard_address: None,
+            active: false,
+            hop_penalty: 0,
+            inactive_because: Some("it does not exist".into()),
+            mtu: None,
+            carries: None,
+        };
+        assert_eq!(interface(&row, None), "eth0 inactive: it does not exist");
+        let from_before = HardInterface { inactive_because: None, ..row.clone() };
+        assert_eq!(interface(&from_before, None), "eth0 inactive");
+        assert_eq!(interface(&HardInterface { active: true, ..from_before }, None), "eth0 active");
     }
 
     #[test]

@@ -132,6 +132,9 @@ pub struct HardInterface {
     pub active: bool,
     /// Its own hop penalty.
     pub hop_penalty: u8,
+    /// Why it is not active: a sentence without the interface's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inactive_because: Option<String>,
     /// Its MTU in bytes; left out while it takes no part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mtu: Option<u32>,

@@ -1,6 +1,7 @@
 //! Which network interfaces can be hard interfaces (FWD-01, MGMT-09).
 
 use super::link::{Link, Links};
+use std::collections::BTreeSet;
 
 /// Smallest MTU of a hard interface, bytes: 68 of IPv4 and 32 of the mesh's largest header (FWD-01).
 pub const MTU_MIN: u32 = 100;
@@ -78,11 +79,13 @@ pub enum BadInterface {
     },
     /// Another node runs on it.
     #[error(
-        "{name}: another noctule carries a mesh on it; stop that, or name another interface (a VLAN of this one does)"
+        "{name}: another noctule carries a mesh on it{meshes}; stop that, or name another interface (a VLAN of this one does)"
     )]
     Held {
         /// Its name.
         name: String,
+        /// The other's mesh interface, or those that it can be, in parentheses behind a blank; empty if not known.
+        meshes: String,
     },
     /// It is a hard interface of the kernel's own mesh.
     #[error(
@@ -94,6 +97,17 @@ pub enum BadInterface {
         /// The mesh interface.
         mesh: String,
     },
+}
+
+impl BadInterface {
+    /// Whether it need not be told again after the other one was. Which meshes an interface can belong to changes with
+    /// every node that comes and goes, and is no news about that interface.
+    pub(crate) fn says_the_same_as(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Held { name, .. }, Self::Held { name: other, .. }) => name == other,
+            _ => self == other,
+        }
+    }
 }
 
 /// Finds the interface `name` among `links` and checks that it can be a hard interface. `meshes` are the names of mesh
@@ -153,19 +167,26 @@ pub fn check_hard_interface<'l>(
     }
 }
 
-/// A mesh interface that `link` is stacked on, or that is a port of a bridge that `link` is or is stacked on.
+/// A mesh interface below `link`: it is stacked on that, or has it as a port, by whatever is in between.
 fn mesh_below<'l>(
     links: &'l Links,
     link: &'l Link,
     is_mesh: &impl Fn(&Link) -> bool,
 ) -> Option<&'l Link> {
-    links.stack(link).find_map(|lower| {
-        let ports = links.iter().filter(|port| port.master == Some(lower.index));
-        let is_kernel_mesh = lower.kind.as_deref() == Some("batadv");
-        // The ports of a kernel mesh are its hard interfaces: below it, and no reason.
-        let ports = ports.filter(|_| !is_kernel_mesh).flat_map(|port| links.stack(port));
-        std::iter::once(lower).chain(ports).find(|each| is_mesh(each))
-    })
+    let mut seen = BTreeSet::new();
+    let mut below = vec![link];
+    while let Some(each) = below.pop() {
+        // Two bridges cannot be ports of each other, but what the kernel told in two messages need not fit together.
+        if !seen.insert(each.index) {
+            continue;
+        }
+        if is_mesh(each) {
+            return Some(each);
+        }
+        below.extend(links.iter().filter(|port| port.master == Some(each.index)));
+        below.extend(each.parent.and_then(|index| links.get(index)));
+    }
+    None
 }
 
 fn missing(links: &Links, name: &str, is_mesh: &impl Fn(&Link) -> bool) -> BadInterface {
@@ -231,6 +252,9 @@ mod tests {
             of_kind("tun", ethernet(21, "tap0")),
             of_kind("tun", Link { alias: Some(MESH_ALIAS.into()), ..ethernet(22, "bat9") }),
             of_kind("tun", Link { alias: Some("guest 7".into()), ..ethernet(23, "tap1") }),
+            of_kind("bridge", ethernet(24, "br2")),
+            of_kind("bond", Link { master: Some(24), ..ethernet(25, "bond0") }),
+            of_kind("vlan", Link { master: Some(25), parent: Some(22), ..ethernet(26, "bat9.3") }),
         ].into_iter().collect();
         #[rustfmt::skip]
         let rows = [
@@ -249,6 +273,7 @@ mod tests {
             ("mv0", "mv0: it lies on the mesh interface bat1; name an Ethernet or Wi-Fi interface below"),
             ("br1", "br1: it lies on the mesh interface bat0; name an Ethernet or Wi-Fi interface below"),
             ("br1.5", "br1.5: it lies on the mesh interface bat0; name an Ethernet or Wi-Fi interface below"),
+            ("br2", "br2: it lies on the mesh interface bat9; name an Ethernet or Wi-Fi interface below"),
             ("tun0", "tun0: not an Ethernet interface (link type 65534); name an Ethernet or Wi-Fi interface"),
             ("mon0", "mon0: not an Ethernet interface (link type 803); take the radio out of monitor mode"),
             ("eth1", "eth1: its MTU of 99 is below 100; raise it with `ip link set dev eth1 mtu 1500`"),
@@ -256,7 +281,7 @@ mod tests {
             ("eth4", "eth4: br0 takes its frames; name br0, or take it out with `ip link set dev eth4 nomaster`"),
             ("eth5", "eth5: it belongs to the kernel's mesh interface bat1; take it out with `ip link set dev eth5 nomaster`"),
             ("eth7", "eth7: interface 99 takes its frames; name interface 99, or take it out with `ip link set dev eth7 nomaster`"),
-            ("wlan0", "wlan0: no such interface (have: eth0, bat1.7, mv0, eth1, eth2, eth3, eth0.7, br0, eth4, eth5, br1, br1.5, red, eth6, eth7, tap0, tap1)"),
+            ("wlan0", "wlan0: no such interface (have: eth0, bat1.7, mv0, eth1, eth2, eth3, eth0.7, br0, eth4, eth5, br1, br1.5, red, eth6, eth7, tap0, tap1, br2, bond0, bat9.3)"),
         ];
         for (name, sentence) in rows {
             let outcome = check_hard_interface(&links, name, &["bat0"]);
@@ -267,5 +292,18 @@ mod tests {
         }
         let none = check_hard_interface(&Links::default(), "wlan0", &[]).unwrap_err();
         assert_eq!(none.to_string(), "wlan0: no such interface (have: none)");
+    }
+
+    #[test]
+    fn a_held_interface_is_not_told_again_because_others_come_and_go() {
+        let held = |name: &str, meshes: &str| BadInterface::Held {
+            name: name.into(),
+            meshes: meshes.into(),
+        };
+        assert!(held("eth0", " (bat1)").says_the_same_as(&held("eth0", " (bat1 or bat2)")));
+        assert!(!held("eth0", "").says_the_same_as(&held("eth1", "")));
+        assert!(
+            !held("eth0", "").says_the_same_as(&BadInterface::Loopback { name: "eth0".into() })
+        );
     }
 }

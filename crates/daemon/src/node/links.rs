@@ -2,7 +2,9 @@
 //! (FWD-01 to FWD-10).
 
 use super::{End, Node};
-use crate::netlink::{BadInterface, Link, LinkEvent, check_hard_interface, is_held_by_another};
+use crate::netlink::{
+    BadInterface, Link, LinkEvent, Turn, check_hard_interface, is_held_by_another, other_meshes,
+};
 use crate::settings::InterfaceConfig;
 use crate::{clock, worker::Command};
 use core::time::Duration;
@@ -136,6 +138,11 @@ impl Node {
             if let Some(link) = self.monitor.links().named(&port.config.name).cloned() {
                 let name = link.name.clone();
                 self.attach(iface, link).map_err(|problem| format!("{name}: {problem}"))?;
+                // It could be used a moment ago: another node was quicker.
+                if let Some(refused) = self.ports.get(iface).and_then(|port| port.refused.as_ref())
+                {
+                    return Err(refused.to_string());
+                }
             } else {
                 info!(interface = %port.config.name, "does not exist yet: waits for it");
             }
@@ -219,6 +226,26 @@ impl Node {
         check_hard_interface(self.monitor.links(), &link.name, &[&self.mesh.name]).err()
     }
 
+    /// Why an interface of the configuration is not active, if it is not.
+    pub(super) fn inactive_because(&self, port: &Port) -> Option<String> {
+        if let Some(Attached { link, .. }) = &port.attached {
+            return match (link.is_up(), link.has_carrier()) {
+                (_, true) => None,
+                (false, _) => Some("it is down".into()),
+                (true, false) => Some("it has no carrier".into()),
+            };
+        }
+        let name = &port.config.name;
+        if self.monitor.links().named(name).is_none() {
+            return Some("it does not exist".into());
+        }
+        let Some(refused) = &port.refused else {
+            return Some("it cannot be opened: see the log".into());
+        };
+        let sentence = refused.to_string();
+        Some(sentence.strip_prefix(&format!("{name}: ")).unwrap_or(&sentence).to_owned())
+    }
+
     /// Looks at all interfaces anew: what changed elsewhere, like the mesh interface that becomes a port of a bridge, can
     /// make one unfit or fit.
     fn judge_all(&mut self) {
@@ -242,17 +269,20 @@ impl Node {
 
     fn attach(&mut self, iface: Iface, link: Link) -> Result<(), OpenError> {
         let settings = self.packet_settings();
+        // Until the sockets are open, by which others see that the interface is taken.
+        let turn = Turn::take();
         let held = is_held_by_another(link.index);
-        let refusal = self
-            .refusal(&link)
-            .or_else(|| held.then(|| BadInterface::Held { name: link.name.clone() }));
+        let refusal = self.refusal(&link).or_else(|| {
+            let meshes = || other_meshes(self.monitor.links(), Some(self.mesh.ifindex()));
+            held.then(|| BadInterface::Held { name: link.name.clone(), meshes: meshes() })
+        });
         let wifi = self.monitor.links().is_wireless(&link);
         let Some(port) = self.ports.get_mut(iface) else { return Ok(()) };
         if let Some(problem) = refusal {
-            if port.refused.as_ref() != Some(&problem) {
+            if !port.refused.as_ref().is_some_and(|before| before.says_the_same_as(&problem)) {
                 warn!("{problem}");
-                port.refused = Some(problem);
             }
+            port.refused = Some(problem);
             if held {
                 // Nobody tells when the other has gone.
                 self.retry_at = Some(self.clock.now() + RETRY_AFTER);
@@ -260,6 +290,7 @@ impl Node {
             return Ok(());
         }
         let opened = open(&link, &settings);
+        drop(turn);
         let (control, sender, path) = match opened {
             // It has gone already; what comes next, the kernel tells.
             Err(OpenError::NoSuchInterface(_)) => return Ok(()),

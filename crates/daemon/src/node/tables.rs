@@ -103,6 +103,7 @@ impl Node {
                 hard_address: attached.and_then(|attached| attached.link.mac).map(Into::into),
                 active: attached.is_some_and(|attached| attached.link.has_carrier()),
                 hop_penalty: port.config.engine.hop_penalty,
+                inactive_because: self.inactive_because(port),
                 mtu: known.map(|row| row.mtu),
                 carries: known.map(|row| row.carries),
             }

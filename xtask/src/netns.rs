@@ -59,6 +59,7 @@ const CASES: &[Case] = cases![
     interfaces::a_vlan_interface_carries_a_mesh_of_its_own,
     interfaces::fwd_09_two_interfaces_with_one_address_are_told,
     interfaces::a_bridge_that_gets_the_mesh_interface_as_a_port_carries_no_mesh,
+    interfaces::fwd_17_links_too_short_for_the_mesh_interface_are_warned_about,
     interfaces::of_two_nodes_that_wait_for_one_interface_one_gets_it,
     interfaces::a_tagged_frame_is_no_mesh_frame,
     gateway::gw_27_gw_63_gw_77_a_dead_gateway_is_replaced_in_five_seconds,

@@ -7,6 +7,7 @@ use crate::commands::{
 use crate::failure::Failure;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser, Subcommand};
+use noctule_daemon::settings::check_socket_path;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -88,22 +89,22 @@ pub(crate) enum Command {
 /// The sentence for whoever typed it; help and version are said here.
 pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Args, Failure> {
     let args: Vec<OsString> = args.into_iter().collect();
-    Args::try_parse_from(&args).map_err(|error| match error.kind() {
+    // There exit status 2 means that nobody answered (ICMP-25, ICMP-28).
+    let misused = |sentence: String| match command(&args) {
+        Some("ping" | "p" | "traceroute" | "tr") => Failure::trouble(sentence),
+        _ => Failure::Usage(sentence),
+    };
+    let parsed = Args::try_parse_from(&args).map_err(|error| match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => match error.print() {
             Ok(()) => Failure::Said(0),
             Err(error) => Failure::from(error),
         },
-        _ => {
-            let command = command(&args);
-            let sentence = sentence(&error, command);
-            // There exit status 2 means that nobody answered (ICMP-25, ICMP-28).
-            if matches!(command, Some("ping" | "p" | "traceroute" | "tr")) {
-                Failure::trouble(sentence)
-            } else {
-                Failure::Usage(sentence)
-            }
-        }
-    })
+        _ => misused(sentence(&error, command(&args))),
+    })?;
+    match &parsed.common.socket {
+        Some(socket) => check_socket_path(socket).map(|()| parsed).map_err(misused),
+        None => Ok(parsed),
+    }
 }
 
 /// The command in what was typed, if there is one.

@@ -35,7 +35,7 @@ impl Client {
                 ErrorKind::ConnectionRefused if is_no_socket(&path) => {
                     format!("{shown} is not a socket: say where the control socket is with --socket")
                 }
-                ErrorKind::NotFound | ErrorKind::ConnectionRefused => format!(
+                ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::ConnectionRefused => format!(
                     "no node is running at {shown}: start one with \"noctule run --mesh {mesh} --interface ...\", or say where with --mesh or --socket"
                 ),
                 ErrorKind::PermissionDenied => {

@@ -82,6 +82,16 @@ fn wrong_settings_get_one_sentence_and_2() {
         1,
         &format!("{plain} is not a socket: say where the control socket is with --socket"),
     );
+    let long = scratch.path(&"s".repeat(108));
+    for (words, code) in
+        [(&["o"][..], 2), (&["run", "--interface", "eth0"], 2), (&["ping", "02:00:00:00:00:01"], 1)]
+    {
+        let sentence = format!(
+            "the path of the control socket has {} bytes, 107 are the most: choose a shorter one with --socket",
+            long.len()
+        );
+        assert_refused(&noctule(&[&["--socket", &long], words].concat()), code, &sentence);
+    }
     let missing = scratch.path("missing.toml");
     assert_refused(
         &noctule(&["run", "--config", &missing]),

@@ -1,6 +1,7 @@
 //! One daemon for one control socket: the lock beside the socket, and the socket itself. Both are removed when the daemon
 //! ends; what one that was killed left behind is taken over.
 
+use crate::settings::check_socket_path;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -18,15 +19,12 @@ pub(crate) struct Instance {
     made: Option<PathBuf>,
 }
 
-/// Longest path of a Unix socket, bytes (`sun_path` without its end).
-const PATH_LEN_MAX: usize = 107;
-
 /// Why there is no control socket: one sentence with the fix.
 #[derive(Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum NoInstance {
-    /// The disk is full or cannot be written.
+    /// The place is full, not there or cannot be written.
     #[error("{0}")]
-    Disk(String),
+    Unwritable(String),
     /// Anything else.
     #[error("{0}")]
     Wrong(String),
@@ -34,9 +32,13 @@ pub(crate) enum NoInstance {
 
 impl NoInstance {
     fn of(error: &io::Error, sentence: String) -> Self {
-        use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+        use io::ErrorKind as Kind;
         match error.kind() {
-            StorageFull | ReadOnlyFilesystem | QuotaExceeded => Self::Disk(sentence),
+            Kind::StorageFull
+            | Kind::ReadOnlyFilesystem
+            | Kind::QuotaExceeded
+            | Kind::PermissionDenied
+            | Kind::NotFound => Self::Unwritable(sentence),
             _ => Self::Wrong(sentence),
         }
     }
@@ -56,12 +58,7 @@ impl Instance {
     /// # Errors
     /// One sentence with the fix.
     pub(crate) fn lock(socket: &Path) -> Result<Self, NoInstance> {
-        let len = socket.as_os_str().len();
-        if len > PATH_LEN_MAX {
-            return Err(NoInstance::Wrong(format!(
-                "the path of the control socket has {len} bytes, {PATH_LEN_MAX} are the most: choose a shorter one with --socket"
-            )));
-        }
+        check_socket_path(socket).map_err(NoInstance::Wrong)?;
         let lock_path = PathBuf::from(format!("{}.lock", socket.display()));
         let directory = match socket.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -288,9 +285,31 @@ mod tests {
         fs::remove_dir_all(&directory).unwrap();
     }
 
+    /// A node must forward, whatever /run is like; what another program has there is another matter.
+    #[test]
+    fn only_a_place_that_cannot_be_written_can_be_done_without() {
+        for (number, unwritable) in [
+            (libc::ENOSPC, true),
+            (libc::EROFS, true),
+            (libc::EDQUOT, true),
+            (libc::EACCES, true),
+            (libc::EPERM, true),
+            (libc::ENOENT, true),
+            (libc::EADDRINUSE, false),
+            (libc::ENOTDIR, false),
+            (libc::ELOOP, false),
+        ] {
+            let error = io::Error::from_raw_os_error(number);
+            let outcome = NoInstance::of(&error, String::new());
+            assert_eq!(matches!(outcome, NoInstance::Unwritable(_)), unwritable, "{error}");
+        }
+    }
+
     #[test]
     fn a_place_that_cannot_be_written_gets_a_sentence() {
-        let refusal = Instance::lock(Path::new("/proc/noctule/bat0.sock")).unwrap_err().to_string();
+        let refusal = Instance::lock(Path::new("/proc/noctule/bat0.sock")).unwrap_err();
+        assert!(matches!(&refusal, NoInstance::Unwritable(_)), "{refusal:?}");
+        let refusal = refusal.to_string();
         assert!(refusal.starts_with("cannot make the directory /proc/noctule: "), "{refusal}");
         assert!(refusal.ends_with("choose a path with --socket"), "{refusal}");
     }

@@ -71,8 +71,8 @@ pub fn run(config: Config) -> Result<(), Failure> {
     let (served, unserved) = match served {
         Ok(served) => (Some(served), None),
         // The mesh can do without somebody looking at it.
-        Err(NoInstance::Disk(sentence)) if !config.socket_given => (None, Some(sentence)),
-        Err(NoInstance::Disk(sentence) | NoInstance::Wrong(sentence)) => {
+        Err(NoInstance::Unwritable(sentence)) if !config.socket_given => (None, Some(sentence)),
+        Err(NoInstance::Unwritable(sentence) | NoInstance::Wrong(sentence)) => {
             return Err(Failure::NotStarted(sentence));
         }
     };

@@ -17,7 +17,7 @@ use noctule_control as control;
 use noctule_wire::Mac;
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Name of the mesh interface where none is given.
@@ -428,6 +428,23 @@ impl Config {
     }
 }
 
+/// Longest path of a Unix socket, bytes (`sun_path` without its end).
+const SOCKET_PATH_LEN_MAX: usize = 107;
+
+/// Checks that a socket can have this path.
+///
+/// # Errors
+/// One sentence with the fix.
+pub fn check_socket_path(path: &Path) -> Result<(), String> {
+    let len = path.as_os_str().len();
+    if len > SOCKET_PATH_LEN_MAX {
+        return Err(format!(
+            "the path of the control socket has {len} bytes, {SOCKET_PATH_LEN_MAX} are the most: choose a shorter one with --socket"
+        ));
+    }
+    Ok(())
+}
+
 /// Where the control socket of a mesh is if nobody says otherwise.
 pub fn default_socket(mesh: &str) -> PathBuf {
     PathBuf::from(format!("/run/noctule/{mesh}.sock"))
@@ -453,15 +470,24 @@ fn penalty(value: i64) -> Result<u8, BadSetting> {
 /// What the kernel accepts as the name of an interface.
 fn interface_name(key: &'static str, name: &str) -> Result<String, BadSetting> {
     const LEN_MAX: usize = 15;
+    /// The no-break space of Latin-1, which for the kernel is white space wherever it stands, also within a UTF-8 character.
+    const SPACE: u8 = 0xa0;
     let bad = |problem: &str| Err(BadSetting::new(key, format!("{name:?}"), problem));
     if name.is_empty() || name.len() > LEN_MAX {
         return bad("the name of an interface has 1 to 15 bytes");
     }
-    if name == "."
-        || name == ".."
-        || name.contains(|c: char| "/:%".contains(c) || c.is_whitespace() || c.is_control())
-    {
-        return bad("an interface cannot have such a name");
+    if name == "." || name == ".." {
+        return bad("the kernel keeps folders by the names of interfaces, and this cannot be one");
+    }
+    let unfit = |c: char| {
+        let mut bytes = [0; 4];
+        "/:%".contains(c)
+            || c.is_whitespace()
+            || c.is_control()
+            || c.encode_utf8(&mut bytes).as_bytes().contains(&SPACE)
+    };
+    if let Some(c) = name.chars().find(|c| unfit(*c)) {
+        return bad(&format!("the name of an interface cannot have {c:?} in it"));
     }
     Ok(name.to_owned())
 }

@@ -43,6 +43,11 @@ pub enum TapError {
         "no access to /dev/net/tun: run as root, or let this user read and write it (`ls -l /dev/net/tun`)"
     )]
     NoAccess,
+    /// `/dev/net/tun` is something else.
+    #[error(
+        "/dev/net/tun is something else than the TUN driver: remove it and make it anew with `mknod /dev/net/tun c 10 200`"
+    )]
+    NotTun,
     /// No right to make interfaces in this network namespace.
     #[error("making an interface is not permitted: run as root, or grant CAP_NET_ADMIN")]
     NotPermitted,
@@ -100,18 +105,10 @@ impl Tap {
     pub fn open(name: &str) -> Result<Self, TapError> {
         let short_name = InterfaceName::new(name).ok_or_else(|| TapError::BadName(name.into()))?;
         let flags = OFlag::O_RDWR | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-        let file = open("/dev/net/tun", flags, Mode::empty()).map_err(|errno| match errno {
-            Errno::ENOENT | Errno::ENODEV | Errno::ENXIO => TapError::NoTunDriver,
-            Errno::EACCES | Errno::EPERM => TapError::NoAccess,
-            _ => system("open(/dev/net/tun)")(errno),
-        })?;
+        let file = open("/dev/net/tun", flags, Mode::empty()).map_err(no_tun)?;
         let mut request = Request::new(short_name);
         request.set_flags(libc::IFF_TAP | libc::IFF_NO_PI | libc::IFF_TUN_EXCL);
-        request.tun_set_iff(&file).map_err(|errno| match errno {
-            // EBUSY: a TUN or TAP of that name; EINVAL: any other interface of that name.
-            Errno::EBUSY | Errno::EINVAL | Errno::EEXIST => TapError::NameTaken(name.into()),
-            _ => system("TUNSETIFF")(errno),
-        })?;
+        request.tun_set_iff(&file).map_err(|errno| not_made(errno, name))?;
         let socket = UnixDatagram::unbound()
             .map_err(|source| TapError::System { call: "socket(AF_UNIX)", source })?;
         let mut tap = Self { file, socket, ifindex: 0 };
@@ -251,6 +248,26 @@ impl Tap {
     }
 }
 
+/// Why `/dev/net/tun` cannot be opened.
+fn no_tun(errno: Errno) -> TapError {
+    match errno {
+        Errno::ENOENT | Errno::ENOTDIR | Errno::ENODEV | Errno::ENXIO => TapError::NoTunDriver,
+        Errno::EACCES | Errno::EPERM => TapError::NoAccess,
+        Errno::EISDIR => TapError::NotTun,
+        _ => system("open(/dev/net/tun)")(errno),
+    }
+}
+
+/// Why the interface cannot be made.
+fn not_made(errno: Errno, name: &str) -> TapError {
+    match errno {
+        // EBUSY: a TUN or TAP of that name; EINVAL: any other interface of that name.
+        Errno::EBUSY | Errno::EINVAL | Errno::EEXIST => TapError::NameTaken(name.into()),
+        Errno::ENOTTY => TapError::NotTun,
+        _ => system("TUNSETIFF")(errno),
+    }
+}
+
 /// Names the call that failed.
 fn system(call: &'static str) -> impl FnOnce(Errno) -> TapError {
     move |errno| match errno {
@@ -264,10 +281,33 @@ fn system(call: &'static str) -> impl FnOnce(Errno) -> TapError {
 mod tests {
     use super::*;
 
+    /// A missing driver, a device that this user must not open, and a right that is missing are three things, and each has
+    /// its own remedy.
+    #[test]
+    fn each_way_in_which_there_is_no_tun_has_its_own_sentence() {
+        #[rustfmt::skip]
+        let rows = [
+            (no_tun(Errno::ENOENT), "modprobe tun"),
+            (no_tun(Errno::ENODEV), "modprobe tun"),
+            (no_tun(Errno::EACCES), "no access to /dev/net/tun: "),
+            (no_tun(Errno::EPERM), "no access to /dev/net/tun: "),
+            (no_tun(Errno::EISDIR), "mknod /dev/net/tun c 10 200"),
+            (not_made(Errno::ENOTTY, "bat0"), "mknod /dev/net/tun c 10 200"),
+            (not_made(Errno::EPERM, "bat0"), "CAP_NET_ADMIN"),
+            (not_made(Errno::EBUSY, "bat0"), "bat0 exists already"),
+        ];
+        for (error, part) in rows {
+            let sentence = error.to_string();
+            assert!(sentence.contains(part), "{sentence}");
+            let names_right = part == "CAP_NET_ADMIN";
+            assert_eq!(sentence.contains("CAP_NET_ADMIN"), names_right, "{sentence}");
+        }
+    }
+
     #[test]
     fn names_that_linux_would_not_take_are_refused_before_anything_happens() {
         for name in
-            ["", ".", "..", "a name", "a/b", "a:b", "bat%d", "0123456789abcdef", "a\0b", "a\n"]
+            ["", ".", "..", "a name", "a/b", "a:b", "bat%d", "0123456789abcdef", "a\0b", "a\n", "à"]
         {
             assert!(
                 matches!(Tap::open(name), Err(TapError::BadName(bad)) if bad == name),

@@ -339,3 +339,26 @@ pub(super) fn of_two_nodes_that_wait_for_one_interface_one_gets_it() -> Result<(
     }
     Ok(())
 }
+
+pub(super) fn fwd_17_links_too_short_for_the_mesh_interface_are_warned_about() -> Result<()> {
+    let (lab, mut nodes) = nodes(&["anna", "ben"])?;
+    let [anna, ben] = nodes.get_disjoint_mut([0, 1])?;
+    anna.link(ben, &lab, 1000)?;
+    anna.start(&["--no-fragmentation"])?;
+    let expected = "WARN the links cannot carry the MTU that the mesh interface should have mtu=968 wanted=1500";
+    let wait_for_log = |anna: &mut Node, expected: &str| {
+        wait_for(LIMIT, "the log has it", || {
+            let log = anna.daemon()?.log();
+            ensure!(log.contains(expected), "no {expected:?} in {log}");
+            Ok(())
+        })
+    };
+    wait_for_log(anna, expected)?;
+    // What somebody sets is told, whether it can be or not.
+    anna.namespace.set_link("bat0", &[Set::Mtu(900)])?;
+    wait_for_log(anna, "INFO somebody set the MTU of the mesh interface from=968 to=900")?;
+    anna.namespace.set_link("bat0", &[Set::Mtu(4000)])?;
+    wait_for_log(anna, "INFO somebody set the MTU of the mesh interface from=900 to=4000")?;
+    wait_for_log(anna, "should have mtu=968 wanted=4000")?;
+    anna.stop()
+}

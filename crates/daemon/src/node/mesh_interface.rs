@@ -47,13 +47,16 @@ impl Node {
         }
         match self.mesh.tap.set_mtu(mtu) {
             Ok(()) => {
-                match self.mesh.wanted_mtu {
-                    Some(wanted) if mtu < wanted => warn!(
+                // 1500 is what its users expect, also where nobody has said so.
+                let wanted = self.mesh.wanted_mtu.unwrap_or(MTU_DEFAULT);
+                if mtu < wanted {
+                    warn!(
                         mtu,
                         wanted,
                         "the links cannot carry the MTU that the mesh interface should have"
-                    ),
-                    _ => info!(mtu, "mesh interface has another MTU"),
+                    );
+                } else {
+                    info!(mtu, "mesh interface has another MTU");
                 }
                 self.mesh.mtu = mtu;
                 self.tell_mesh_interface();

@@ -150,7 +150,7 @@ fn every_bad_file_gets_a_sentence_with_its_line() {
         (b"rx_frames = 0\n", "FILE line 1: rx_frames = 0: must be 16 to 16384 frames"),
         (b"log = \"loud\"\n", "FILE line 1: log = loud: must be error, warn, info, debug or trace"),
         (b"mesh = \"\"\n", "FILE line 1: mesh = \"\": the name of an interface has 1 to 15 bytes"),
-        (b"#\n[[interface]]\nname = \"a/b\"\n", "FILE line 3: interface = \"a/b\": an interface cannot have such a name"),
+        (b"#\n[[interface]]\nname = \"a/b\"\n", "FILE line 3: interface = \"a/b\": the name of an interface cannot have '/' in it"),
         (b"mesh_mac = \"02:00\"\n", "FILE line 1: mesh_mac = 02:00: not a MAC address (expected six hexadecimal bytes like 02:ba:00:00:01:01)"),
         (b"mesh_mac = \"03:00:00:00:00:01\"\n", "FILE line 1: mesh_mac = 03:00:00:00:00:01: not the address of one station: the first byte must be even, and not all can be zero"),
         (b"mesh = \"bat0\"\nmesh = \"bat1\"\n", "FILE line 2: duplicate key"),
@@ -216,6 +216,38 @@ fn the_command_line_s_sentences_use_its_own_names() {
         sentence_of(with_interface("wlan0123456789ab")),
         "--interface \"wlan0123456789ab\": the name of an interface has 1 to 15 bytes"
     );
+}
+
+/// What the kernel would refuse with no more than a number is refused here, with the reason. The last two have a byte in
+/// them that the kernel takes for a space.
+#[test]
+fn names_that_linux_does_not_take_are_refused_with_the_reason() {
+    let in_it = |c: char| format!("the name of an interface cannot have {c:?} in it");
+    let folders = "the kernel keeps folders by the names of interfaces, and this cannot be one";
+    let kept = "the kernel keeps this name for itself (net.ipv4.conf): choose another";
+    #[rustfmt::skip]
+    let rows = [
+        ("all", kept.to_owned()),
+        ("default", kept.to_owned()),
+        (".", folders.to_owned()),
+        ("..", folders.to_owned()),
+        ("a/b", in_it('/')),
+        ("a:b", in_it(':')),
+        ("bat%d", in_it('%')),
+        ("a b", in_it(' ')),
+        ("a\u{b}b", in_it('\u{b}')),
+        ("bat0123456789abc", "the name of an interface has 1 to 15 bytes".to_owned()),
+        ("à", in_it('à')),
+        ("bat\u{420}", in_it('\u{420}')),
+    ];
+    for (name, problem) in rows {
+        let bad = Written { mesh: Some(name.into()), ..with_interface("eth0") };
+        assert_eq!(sentence_of(bad), format!("--mesh {name:?}: {problem}"));
+    }
+    for name in ["...", "bät", "alle"] {
+        let good = Written { mesh: Some(name.into()), ..with_interface("eth0") };
+        assert_eq!(Config::new(&good).unwrap().mesh, name);
+    }
 }
 
 /// A key that the list of known keys lacks could not be used; one that it has too much would be accepted and ignored.

@@ -12,7 +12,8 @@ pub(super) struct InterfaceName([libc::c_char; libc::IFNAMSIZ]);
 impl InterfaceName {
     pub(super) fn new(name: &str) -> Option<Self> {
         let bytes = name.as_bytes();
-        let bad = |byte: &u8| byte.is_ascii_whitespace() || b"/:%\0\x0b".contains(byte);
+        // 0xa0 is white space for the kernel, whose characters are those of Latin-1.
+        let bad = |byte: &u8| byte.is_ascii_whitespace() || b"/:%\0\x0b\xa0".contains(byte);
         if bytes.is_empty()
             || bytes.len() >= libc::IFNAMSIZ
             || matches!(name, "." | "..")

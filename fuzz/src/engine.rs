@@ -17,6 +17,8 @@ const LIMITS: Limits = Limits {
     global_clients: 24,
     temporary_clients: 6,
     local_clients: 10,
+    backbones: 8,
+    claims: 32,
 };
 
 fn neighbour(number: u8) -> Mac {
@@ -69,7 +71,7 @@ impl Player {
                     packet::packet_type(&packet).expect("only good packets leave");
                     assert!(packet.get(2).is_some_and(|ttl| *ttl > 0), "a spent TTL");
                 }
-                Output::Answer(_) | Output::Event(_) => {}
+                Output::ToHost { .. } | Output::Answer(_) | Output::Event(_) => {}
             }
         }
         let seen = self.engine.overview();

@@ -1,8 +1,8 @@
 //! The command line as typed. A wrong one gets one sentence and exit status 2.
 
 use crate::commands::{
-    dat_cache, events, gateways, interfaces, mcast_flags, neighbors, originators, ping, run, set,
-    statistics, status, traceroute, transglobal, translocal, version,
+    backbonetable, claimtable, dat_cache, events, gateways, interfaces, mcast_flags, neighbors,
+    originators, ping, run, set, statistics, status, traceroute, transglobal, translocal, version,
 };
 use crate::failure::Failure;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -57,6 +57,12 @@ pub(crate) enum Command {
     /// Show the cache of the distributed ARP table
     #[command(name = "dat_cache", visible_alias = "dc")]
     DatCache(dat_cache::Args),
+    /// Show who serves which client of the mesh into the LAN
+    #[command(visible_alias = "cl")]
+    Claimtable(claimtable::Args),
+    /// Show the other nodes that are bridged to the LAN
+    #[command(visible_alias = "bbt")]
+    Backbonetable(backbonetable::Args),
     /// Show the gateways, the chosen one marked
     #[command(visible_alias = "gwl")]
     Gateways(gateways::Args),

@@ -1,5 +1,7 @@
 //! The commands, one file each: what can be typed, what is done, what is printed.
 
+pub(crate) mod backbonetable;
+pub(crate) mod claimtable;
 pub(crate) mod dat_cache;
 pub(crate) mod events;
 pub(crate) mod gateways;
@@ -35,6 +37,8 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> Status {
         Command::Transglobal(args) => transglobal::run(common, args, out),
         Command::McastFlags(args) => mcast_flags::run(common, args, out),
         Command::DatCache(args) => dat_cache::run(common, args, out),
+        Command::Claimtable(args) => claimtable::run(common, args, out),
+        Command::Backbonetable(args) => backbonetable::run(common, args, out),
         Command::Gateways(args) => gateways::run(common, args, out),
         Command::Events(args) => events::run(common, args, out),
         Command::Interfaces(args) => interfaces::run(common, args, out),

@@ -8,8 +8,8 @@ mod run;
 pub use run::Engine;
 
 use crate::{HostMulticast, IfaceSettings, Settings};
-use noctule_fib::{Iface, NextHop, View, VlanSet};
-use noctule_wire::{Client, Mac};
+use noctule_fib::{BridgeNews, Iface, NextHop, View, VlanSet};
+use noctule_wire::{Client, Mac, Vid};
 
 /// A hard interface as the operating system shows it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -93,6 +93,10 @@ pub enum Input<'a> {
     },
     /// This is what the host wants of multicast; to be handed in every half second, changed or not.
     Multicast(&'a HostMulticast),
+    /// The mesh interface, or a device on top of it, is a port of a bridge; or it is not.
+    Bridged(bool),
+    /// The data plane has seen or done something about the LAN behind the mesh interface.
+    Bridge(BridgeNews),
     /// A tool sends an echo request (ICMP-17 to ICMP-20).
     Probe(Probe),
     /// The operator changes settings.
@@ -161,6 +165,11 @@ pub enum Output {
         /// From its type byte on.
         packet: Vec<u8>,
     },
+    /// Hand this frame to the host by the mesh interface.
+    ToHost {
+        /// The whole frame.
+        frame: Vec<u8>,
+    },
     /// Something for the tool that asked.
     Answer(ProbeAnswer),
     /// Something happened that operators want to know.
@@ -213,6 +222,8 @@ pub enum Event {
         /// Until now.
         before: Option<Mac>,
     },
+    /// A loop: a frame that this node sent into its LAN came back by the mesh, on this VLAN (BLA-67).
+    Loop(Vid),
     /// Its translation table is in step again after a request.
     TableFetched(Mac),
 }

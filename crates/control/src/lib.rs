@@ -5,6 +5,7 @@
 //! randomness from a seed: a test is a table, a simulation a loop, and a bug replays.
 
 mod batman_iv;
+mod bridge_loop_avoidance;
 mod context;
 mod distributed_arp_table;
 mod engine;
@@ -13,6 +14,7 @@ mod icmp;
 mod interfaces;
 mod link_mtu;
 mod multicast;
+mod rhythm;
 mod rng;
 mod routing;
 mod settings;
@@ -20,6 +22,7 @@ mod snapshot;
 mod translation_table;
 mod tvlv;
 
+pub use bridge_loop_avoidance::{BackboneRow, ClaimRow};
 pub use context::Context;
 pub use engine::{Engine, Event, Input, Link, Output, Probe, ProbeAnswer};
 pub use gateway::GatewayRow;

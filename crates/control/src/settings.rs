@@ -18,6 +18,8 @@ pub struct Settings {
     pub fragmentation: bool,
     /// Find out what each link really carries, and cut packets accordingly.
     pub mtu_probing: bool,
+    /// Find out which other nodes are bridged into the LAN behind the mesh interface, if there is one, and share the work.
+    pub bridge_loop_avoidance: bool,
     /// Take part in the distributed ARP table, and answer ARP requests from it.
     pub distributed_arp_table: bool,
     /// Lower the maximum segment size of TCP connections to what crosses the links in one piece.
@@ -47,6 +49,7 @@ impl Default for Settings {
             fragmentation: true,
             mtu_probing: true,
             clamp_mss: false,
+            bridge_loop_avoidance: true,
             distributed_arp_table: true,
             multicast_forceflood: false,
             multicast_fanout: 16,
@@ -109,6 +112,10 @@ pub struct Limits {
     pub temporary_clients: usize,
     /// Clients of ours; the size of a full-table response is a second, often lower limit (TT-35).
     pub local_clients: usize,
+    /// Gateways of the LAN behind the mesh interface, on all VLANs together (BLA-07).
+    pub backbones: usize,
+    /// Clients of the mesh that they have claimed (BLA-07).
+    pub claims: usize,
 }
 
 impl Default for Limits {
@@ -119,6 +126,8 @@ impl Default for Limits {
             global_clients: 65_536,
             temporary_clients: 8192,
             local_clients: 16_384,
+            backbones: 1024,
+            claims: 16_384,
         }
     }
 }

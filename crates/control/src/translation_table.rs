@@ -34,6 +34,9 @@ use noctule_fib::View;
 use noctule_wire::tvlv::{self, Kind, translation_table as tt};
 use noctule_wire::{Client, Discard, Instant, Mac, Ttvn, UnicastTvlv};
 
+/// Originators that are bridged to our own LAN, and on which VLAN.
+type Backbones = std::collections::BTreeSet<(Mac, noctule_wire::Vid)>;
+
 /// What becomes of a unicast TVLV packet after a handler has seen it (TVLV-26).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Disposition {
@@ -54,6 +57,8 @@ pub(crate) struct TranslationTable {
     local: LocalTable,
     announced: Announced,
     global: GlobalTable,
+    /// Originators whose clients of a VLAN are in our own LAN (TT-81).
+    backbones: Backbones,
     mesh_mac: Option<Mac>,
     mesh_mtu: u32,
     /// `S` of section 5.9.
@@ -76,6 +81,7 @@ impl TranslationTable {
             local: LocalTable::new(),
             announced: Announced::default(),
             global: GlobalTable::default(),
+            backbones: Backbones::default(),
             mesh_mac: None,
             mesh_mtu: MESH_MTU_DEFAULT,
             packet_limit: PACKET_LIMIT_DEFAULT,
@@ -195,6 +201,24 @@ impl TranslationTable {
         }
         self.local.deconfigure(vid);
         self.publish(ctx);
+    }
+
+    /// An originator is, or is no more, bridged to our own LAN. Its clients on that VLAN are not behind it, but here
+    /// (BLA-35, BLA-90).
+    pub(crate) fn set_backbone(
+        &mut self,
+        ctx: &mut Context<'_>,
+        originator: Mac,
+        vid: noctule_wire::Vid,
+        is_one: bool,
+    ) {
+        if is_one {
+            self.backbones.insert((originator, vid));
+            self.global.remove_vlan(originator, vid);
+            self.publish(ctx);
+        } else {
+            self.backbones.remove(&(originator, vid));
+        }
     }
 
     /// A frame with OGMs has come in; what they say follows by [`Self::on_ogm`].

@@ -9,8 +9,8 @@ mod setting;
 pub use events::{EventRow, Subscribed};
 pub use mac::Address;
 pub use rows::{
-    ClientFlagsRow, DatCacheRow, Gateway, GlobalClient, HardInterface, LocalClient, McastFlags,
-    McastFlagsPrivRow, McastFlagsRow, Mesh, Neighbor, Originator, Status,
+    BlaBackbone, BlaClaim, ClientFlagsRow, DatCacheRow, Gateway, GlobalClient, HardInterface,
+    LocalClient, McastFlags, McastFlagsPrivRow, McastFlagsRow, Mesh, Neighbor, Originator, Status,
 };
 
 pub use setting::{SettingRow, SettingValue, SettingsRequest};
@@ -56,6 +56,10 @@ pub enum Request {
     McastFlags,
     /// The cache of the distributed ARP table.
     DatCache,
+    /// Who serves which client of the mesh into the LAN.
+    Claimtable,
+    /// The nodes that are bridged to the LAN.
+    Backbonetable,
     /// The gateways.
     Gateways,
     /// The hard interfaces.
@@ -122,6 +126,10 @@ pub enum Reply {
     McastFlags(Vec<McastFlags>),
     /// To [`Request::DatCache`].
     DatCache(Vec<DatCacheRow>),
+    /// To [`Request::Claimtable`].
+    Claimtable(Vec<BlaClaim>),
+    /// To [`Request::Backbonetable`].
+    Backbonetable(Vec<BlaBackbone>),
     /// To [`Request::Gateways`].
     Gateways(Vec<Gateway>),
     /// To [`Request::Interfaces`].

@@ -62,6 +62,8 @@ pub(crate) enum Table {
     Transglobal,
     McastFlags,
     DatCache,
+    Claimtable,
+    Backbonetable,
     Gateways,
     Interfaces,
 }

@@ -202,6 +202,7 @@ impl Node {
                     Input::LearnLocal { client, wifi, isolated }
                 }
                 Hint::Remote { client, originator } => Input::LearnRemote { client, originator },
+                Hint::Bridge(news) => Input::Bridge(news),
             };
             self.feed(now, input);
         }

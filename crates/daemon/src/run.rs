@@ -96,6 +96,7 @@ pub fn run(config: Config) -> Result<(), Failure> {
     drop(acceptor);
     node.worker.send(Command::Stop);
     let _ = worker.join();
+    node.leave_lan();
     let mesh = node.mesh.name.clone();
     drop(node);
     drop(bound);
@@ -287,6 +288,7 @@ fn make_mesh_interface(config: &Config, links: &Links) -> Result<MeshInterface, 
         mtu,
         wanted_mtu: config.mtu,
         bridge: None,
+        lan: false,
         bridge_vlans: None,
         vlans: VlanSet::default(),
     })

@@ -49,6 +49,8 @@ pub struct Written {
     pub fragmentation: Option<bool>,
     /// Whether to find out what each link really carries.
     pub mtu_probing: Option<bool>,
+    /// Whether nodes that are bridged to one LAN share the work.
+    pub bridge_loop_avoidance: Option<bool>,
     /// Whether ARP requests are answered from the distributed ARP table.
     pub distributed_arp_table: Option<bool>,
     /// Whether TCP segments are kept short enough to cross the links in one piece.
@@ -102,6 +104,7 @@ const KEYS: &[&str] = &[
     "fragmentation",
     "mtu_probing",
     "clamp_mss",
+    "bridge_loop_avoidance",
     "distributed_arp_table",
     "multicast_forceflood",
     "multicast_mode",
@@ -260,6 +263,7 @@ impl Written {
             fragmentation: self.fragmentation.or(file.fragmentation),
             mtu_probing: self.mtu_probing.or(file.mtu_probing),
             clamp_mss: self.clamp_mss.or(file.clamp_mss),
+            bridge_loop_avoidance: self.bridge_loop_avoidance.or(file.bridge_loop_avoidance),
             distributed_arp_table: self.distributed_arp_table.or(file.distributed_arp_table),
             // Two names of one thing: what is written here under either name goes before the file.
             multicast_mode: if self.multicast_forceflood.is_some() {
@@ -305,6 +309,7 @@ impl Written {
             fragmentation,
             mtu_probing,
             clamp_mss,
+            bridge_loop_avoidance,
             distributed_arp_table,
             multicast_forceflood,
             multicast_mode,
@@ -354,6 +359,8 @@ impl Written {
                 fragmentation: fragmentation.unwrap_or(engine.fragmentation),
                 mtu_probing: mtu_probing.unwrap_or(engine.mtu_probing),
                 clamp_mss: clamp_mss.unwrap_or(engine.clamp_mss),
+                bridge_loop_avoidance: bridge_loop_avoidance
+                    .unwrap_or(engine.bridge_loop_avoidance),
                 distributed_arp_table: distributed_arp_table
                     .unwrap_or(engine.distributed_arp_table),
                 multicast_forceflood: forceflood(*multicast_forceflood, *multicast_mode)?

@@ -41,6 +41,8 @@ fn every_request_has_its_row() {
         "transglobal",
         "mcast_flags",
         "dat_cache",
+        "claimtable",
+        "backbonetable",
         "gateways",
         "interfaces",
         "statistics",
@@ -56,5 +58,5 @@ fn every_request_has_its_row() {
     }
     let unknown = noctule_daemon::api::RequestLine::parse(br#"{"noctule":1,"request":"?"}"#);
     let named = unknown.unwrap_err().matches('`').count() / 2 - 1;
-    assert_eq!(named, 13, "the list of requests above is complete");
+    assert_eq!(named, 15, "the list of requests above is complete");
 }

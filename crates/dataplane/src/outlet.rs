@@ -1,6 +1,6 @@
 //! Where frames and hints leave the pipeline: the one door between "what becomes of a frame" and whoever does the I/O.
 
-use noctule_fib::Iface;
+use noctule_fib::{BridgeNews, Iface};
 use noctule_wire::{Client, Discard, Mac};
 
 /// Something the data plane saw that the engine may want to know. A hint may be lost, a frame may not (the engine learns
@@ -16,6 +16,8 @@ pub enum Hint {
         /// Who sent it into the mesh.
         originator: Mac,
     },
+    /// Something about the LAN behind the mesh interface.
+    Bridge(BridgeNews),
 }
 
 /// Takes what the pipeline puts out. The daemon writes to rings and the TAP, the simulator to virtual links, a bench to

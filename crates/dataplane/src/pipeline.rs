@@ -5,9 +5,10 @@
 //! simulator, fuzzers and benches call the same. What leaves goes into an [`Outlet`], which a batch can share.
 //!
 //! The rules are those of `docs/protocol/05-forwarding.md` (FWD-nn) and section 14 of the translation table (TT-111 to
-//! TT-120). Group frames follow 09-multicast.md, ARP 07-distributed-arp-table.md; gateways 08-gateway.md; bridge loop avoidance has
-//! no settings here, so no rule of it applies.
+//! TT-120). Group frames follow 09-multicast.md, ARP 07-distributed-arp-table.md; gateways 08-gateway.md; a LAN behind
+//! the mesh interface 06-bridge-loop-avoidance.md.
 
+mod bridged_lan;
 mod broadcast;
 mod buffers;
 mod carry_out;
@@ -19,6 +20,7 @@ mod hash;
 mod host;
 mod isolation;
 mod judge;
+mod lan_duplicates;
 mod learn;
 mod mss;
 mod multicast;
@@ -36,6 +38,7 @@ pub use verdict::{Carrier, Delivery, Forward, Transit, Verdict};
 use crate::Outlet;
 use broadcast::Repetitions;
 use hash::Keyed;
+use lan_duplicates::LanDuplicates;
 use noctule_fib::{Counters, Fib, Guard, Iface};
 use noctule_wire::{Instant, Mac, Vid};
 use reassembly::Reassembly;
@@ -65,6 +68,9 @@ struct State {
     local: RecentClients,
     /// Clients of others that the engine has been told about.
     remote: RecentClients,
+    /// Which gateway serves clients whose claims the engine has yet to publish; the zero address: none.
+    claims: RecentClients,
+    lan_duplicates: LanDuplicates,
     /// Here a merged packet is put together.
     merged: Vec<u8>,
     /// Destinations of the multicast packet at hand.
@@ -88,6 +94,8 @@ impl Pipeline {
             dat: dat::Cache::new(settings.arp_entries, hash),
             local: RecentClients::new(settings.recent_clients, hash),
             remote: RecentClients::new(settings.recent_clients, hash),
+            claims: RecentClients::new(settings.recent_clients, hash),
+            lan_duplicates: LanDuplicates::new(hash),
             merged: Vec::new(),
             destinations: Vec::new(),
             tracked: Vec::new(),

@@ -111,6 +111,8 @@ counters! {
     TableEvicted = "table_evicted",
     /// Addresses that the full cache of the distributed ARP table forgot (DAT-09).
     DatEvicted = "dat_evicted",
+    /// UNCLAIM frames from the LAN that did not come from the gateway that had claimed (BLA-31).
+    BlaStrangeUnclaim = "bla_strange_unclaim",
 }
 
 /// One thread's counters. Adding is for that thread alone; reading is for everybody.

@@ -8,6 +8,7 @@
 //! What the data plane itself writes does not live here, with one exception that both threads need: the sequence
 //! counters of fragments and broadcasts, and when a local client was last heard.
 
+mod bridge;
 mod clients;
 mod counters;
 mod dat;
@@ -19,6 +20,7 @@ mod originator;
 mod tables;
 mod vlan;
 
+pub use bridge::{BridgeNews, BridgedLan, ClaimEntry};
 pub use clients::{Announcers, GlobalClient, LocalClient};
 pub use counters::{Counter, Counters};
 pub use dat::{DAT_CANDIDATES, DatRing};
@@ -28,4 +30,4 @@ pub use multicast::Multicast;
 pub use node::{IFACES_MAX, Iface, IfaceEntry, Neighbours, Node};
 pub use originator::{NextHop, Originator, View};
 pub use tables::{BestAnnouncer, Fib, Guard, Writer};
-pub use vlan::{Isolation, VlanSet};
+pub use vlan::{Isolation, VidSet, VlanSet};

@@ -1,6 +1,6 @@
 //! This node itself: its hard interfaces and what counts as its own address.
 
-use crate::{DatRing, Isolation, VlanSet};
+use crate::{BridgedLan, DatRing, Isolation, VlanSet};
 use noctule_wire::Mac;
 use std::sync::Arc;
 
@@ -84,6 +84,8 @@ pub struct Node {
     pub vlans: Arc<VlanSet>,
     /// Where isolated clients are kept apart.
     pub isolation: Arc<Isolation>,
+    /// Bridge loop avoidance; `None`: there is no LAN behind the mesh interface, or nobody wants it.
+    pub lan: Option<Arc<BridgedLan>>,
 }
 
 impl Node {

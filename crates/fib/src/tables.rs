@@ -2,12 +2,13 @@
 
 use crate::map::{Exclusive, Map};
 use crate::{
-    Gateway, GlobalClient, HashKey, LocalClient, Multicast, NextHop, Node, Originator, View,
+    ClaimEntry, Gateway, GlobalClient, HashKey, LocalClient, Multicast, NextHop, Node, Originator,
+    View,
 };
 use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use crossbeam_epoch::{Atomic, Owned, unprotected};
 use noctule_wire::tvlv::translation_table::ClientFlags;
-use noctule_wire::{Client, Instant, Mac, SeqNo, Ttvn};
+use noctule_wire::{Client, Instant, Mac, SeqNo, Ttvn, Vid};
 use portable_atomic::AtomicU64;
 use std::sync::Arc;
 
@@ -18,6 +19,9 @@ struct Tables {
     originators: Map<Mac, Arc<Originator>>,
     global: Map<Client, GlobalClient>,
     local: Map<Client, Arc<LocalClient>>,
+    claims: Map<Client, Arc<ClaimEntry>>,
+    /// Originator and VLAN.
+    backbones: Map<Client, ()>,
     own_ttvn: AtomicU8,
     /// [`Gateway::to_bits`].
     gateway: AtomicU64,
@@ -100,6 +104,16 @@ impl Guard<'_> {
         self.tables.local.get(client, &self.epoch).map(AsRef::as_ref)
     }
 
+    /// Which gateway serves this client into the LAN behind us, if one does.
+    pub fn claim(&self, client: Client) -> Option<&ClaimEntry> {
+        self.tables.claims.get(client, &self.epoch).map(AsRef::as_ref)
+    }
+
+    /// Whether this originator is a gateway of the LAN behind us, too.
+    pub fn is_backbone(&self, originator: Mac, vid: Vid) -> bool {
+        self.tables.backbones.get(Client::new(originator, vid), &self.epoch).is_some()
+    }
+
     /// Among those who announce `client` and have a default route, the one with the best metric; of equals the one that
     /// announced last (TT-74).
     pub fn best_announcer(&self, client: Client) -> Option<BestAnnouncer<'_>> {
@@ -134,6 +148,8 @@ pub struct Writer {
     originators: Exclusive,
     global: Exclusive,
     local: Exclusive,
+    claims: Exclusive,
+    backbones: Exclusive,
     births: u64,
 }
 
@@ -144,12 +160,16 @@ impl Writer {
         let (originators, originators_exclusive) = Map::new(hash_key);
         let (global, global_exclusive) = Map::new(hash_key);
         let (local, local_exclusive) = Map::new(hash_key);
+        let (claims, claims_exclusive) = Map::new(hash_key);
+        let (backbones, backbones_exclusive) = Map::new(hash_key);
         let tables = Tables {
             node: Atomic::new(Node::default()),
             multicast: Atomic::new(Multicast::default()),
             originators,
             global,
             local,
+            claims,
+            backbones,
             own_ttvn: AtomicU8::new(0),
             gateway: AtomicU64::new(Gateway::Off.to_bits()),
             fragment_seqno: AtomicU32::new(u32::from(fragment_seqno)),
@@ -160,6 +180,8 @@ impl Writer {
             originators: originators_exclusive,
             global: global_exclusive,
             local: local_exclusive,
+            claims: claims_exclusive,
+            backbones: backbones_exclusive,
             births: 0,
         }
     }
@@ -261,6 +283,36 @@ impl Writer {
     pub fn remove_local(&mut self, client: Client) {
         let guard = crossbeam_epoch::pin();
         self.tables.local.remove(&mut self.local, client, &guard);
+    }
+
+    /// Says which gateway serves a client into the LAN, as of `now`.
+    pub fn set_claim(&mut self, client: Client, owner: Mac, now: Instant) {
+        let guard = crossbeam_epoch::pin();
+        let entry = Arc::new(ClaimEntry::new(owner, now));
+        self.tables.claims.insert(&mut self.claims, client, entry, &guard);
+    }
+
+    /// Nobody serves it any more.
+    pub fn remove_claim(&mut self, client: Client) {
+        let guard = crossbeam_epoch::pin();
+        self.tables.claims.remove(&mut self.claims, client, &guard);
+    }
+
+    /// When the mesh last brought a frame of a client that has been claimed.
+    pub fn claim_used(&self, client: Client) -> Option<Instant> {
+        let guard = crossbeam_epoch::pin();
+        self.tables.claims.get(client, &guard).map(|entry| entry.used())
+    }
+
+    /// Says whether an originator is a gateway of the LAN behind us.
+    pub fn set_backbone(&mut self, originator: Mac, vid: Vid, is_one: bool) {
+        let guard = crossbeam_epoch::pin();
+        let key = Client::new(originator, vid);
+        if is_one {
+            self.tables.backbones.insert(&mut self.backbones, key, (), &guard);
+        } else {
+            self.tables.backbones.remove(&mut self.backbones, key, &guard);
+        }
     }
 
     /// When the data plane last saw a frame of this client of ours, rounded down to 100 ms.

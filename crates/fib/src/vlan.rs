@@ -38,15 +38,18 @@ impl FromIterator<u16> for VlanSet {
     }
 }
 
-/// The VLANs in which isolated clients are kept apart (TT-121); the untagged one counts as one of them.
+/// The VLANs in which isolated clients are kept apart (TT-121).
+pub type Isolation = VidSet;
+
+/// A set of VLANs; the untagged one counts as one of them.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Isolation {
+pub struct VidSet {
     untagged: bool,
     tagged: VlanSet,
 }
 
-impl Isolation {
-    /// Whether isolated clients of this VLAN are kept apart.
+impl VidSet {
+    /// Whether this VLAN is in.
     pub fn contains(&self, vid: Vid) -> bool {
         match vid.id() {
             None => self.untagged,
@@ -54,14 +57,14 @@ impl Isolation {
         }
     }
 
-    /// Keeps them apart from here on, or not.
-    pub fn set(&mut self, vid: Vid, apart: bool) {
+    /// Puts it in, or takes it out.
+    pub fn set(&mut self, vid: Vid, is_in: bool) {
         let Some(id) = vid.id() else {
-            self.untagged = apart;
+            self.untagged = is_in;
             return;
         };
         let (word, bit) = (usize::from(id) / 64 % WORDS, 1 << (id % 64));
-        if apart {
+        if is_in {
             self.tagged.0[word] |= bit;
         } else {
             self.tagged.0[word] &= !bit;

@@ -133,6 +133,7 @@ impl Node {
                     Hint::Local(client) => {
                         Input::LearnLocal { client, wifi: false, isolated: false }
                     }
+                    Hint::Bridge(news) => Input::Bridge(news),
                     Hint::Remote { client, originator } => {
                         Input::LearnRemote { client, originator }
                     }
@@ -161,6 +162,7 @@ impl Node {
                             counters.discard(discard);
                         }
                     }
+                    Output::ToHost { frame } => turn.delivered.push(frame),
                     Output::Answer(_) => {}
                     Output::Event(event) => self.events.push((now, event)),
                 }

@@ -17,7 +17,7 @@ const MAGIC: [u8; 3] = [0xff, 0x43, 0x05];
 const ANNOUNCE_PREFIX: [u8; 4] = [0x43, 0x05, 0x43, 0x05];
 
 /// What a claim frame says.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum ClaimType {
     /// 0: "this client is behind me".
     Claim,
@@ -71,13 +71,13 @@ pub enum Recognised {
 }
 
 /// A claim frame: addresses as they lie in the frame. Their meaning depends on the type: see the constructors.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Claim {
     /// Ethernet destination.
     pub destination: Mac,
     /// Ethernet source.
     pub source: Mac,
-    /// VLAN of the backbone; a tag with id 0 is read as untagged.
+    /// VLAN of the backbone.
     pub vid: Vid,
     /// What it says.
     pub claim_type: ClaimType,
@@ -131,6 +131,26 @@ impl Claim {
         Self { destination, source, vid, claim_type: ClaimType::LoopDetect, sender: own, group }
     }
 
+    /// The gateway that sent this, as far as other gateways must take it: a loop detection frame goes on its way, and so
+    /// does what nobody knows (BLA-22, BLA-23).
+    pub const fn gateway(&self) -> Option<Mac> {
+        match self.claim_type {
+            ClaimType::Claim => Some(self.sender),
+            ClaimType::Unclaim | ClaimType::Announce | ClaimType::Request => Some(self.source),
+            ClaimType::LoopDetect | ClaimType::Unknown(_) => None,
+        }
+    }
+
+    /// Whether gateway and client, where it names one, are stations (BLA-27).
+    pub const fn is_plausible(&self) -> bool {
+        match self.claim_type {
+            ClaimType::Claim | ClaimType::Unclaim => {
+                self.sender.is_station() && self.source.is_station()
+            }
+            _ => self.source.is_station(),
+        }
+    }
+
     /// The CRC over the sender's claims, if this is an announcement.
     pub fn announced_crc(&self) -> Option<u16> {
         let [prefix @ .., e, f] = self.sender.0;
@@ -177,9 +197,13 @@ impl Claim {
 pub fn recognise(frame: &[u8]) -> Recognised {
     let Ok(ethernet) = Frame::parse(frame) else { return Recognised::No };
     let (mut ethertype, mut rest, mut tags) = (ethernet.ethertype, ethernet.payload, 0u32);
-    while let (VLAN_ETHERTYPE, Some((&[_, _, e0, e1], behind))) =
+    while let (VLAN_ETHERTYPE, Some((&[t0, t1, e0, e1], behind))) =
         (ethertype, rest.split_first_chunk())
     {
+        // A tag that only has a priority is not looked through (BLA-20).
+        if tags == 0 && u16::from_be_bytes([t0, t1]).trailing_zeros() >= 12 {
+            return Recognised::No;
+        }
         (ethertype, rest, tags) = (u16::from_be_bytes([e0, e1]), behind, tags.saturating_add(1));
     }
     let Some(arp) = rest.first_chunk::<ARP_LEN>() else { return Recognised::No };

@@ -107,6 +107,22 @@ discards! {
     NoGateway = "no_gateway",
     /// A DHCP request on a gateway server: it is answered here, not in the mesh (GW-64).
     ServerHere = "server_here",
+    /// A claim frame: bridge loop avoidance has taken it (BLA-26), or it must not pass (BLA-21, BLA-25, BLA-97).
+    ClaimFrame = "claim_frame",
+    /// A group frame on a VLAN of a bridged LAN, while this node finds out who else is bridged to it (BLA-38).
+    GateClosed = "gate_closed",
+    /// Another gateway of the LAN serves this client of the mesh (BLA-108, BLA-118).
+    ForeignClaim = "foreign_claim",
+    /// A frame of a client of the mesh that came back by the LAN (BLA-117).
+    OwnClaim = "own_claim",
+    /// From another gateway of our LAN, where the frame is already (BLA-50, BLA-51).
+    SameLan = "same_lan",
+    /// The same broadcast brought into the mesh by another gateway of its LAN (BLA-62).
+    LanDuplicate = "lan_duplicate",
+    /// Our own loop detection frame (BLA-67).
+    LoopDetect = "loop_detect",
+    /// A table of bridge loop avoidance is full (BLA-07).
+    BridgeTableFull = "bridge_table_full",
 }
 
 #[cfg(test)]

@@ -430,7 +430,7 @@ fn wire_67_wire_68_the_route_record_is_never_written_past_its_end() {
 
 /// A claim frame, changed in one place: what still is one (WIRE-105), and what two tags make of it (WIRE-106).
 #[test]
-fn wire_105_wire_106_recognition() {
+fn wire_105_wire_106_bla_20_bla_21_recognition() {
     let claim = Claim::claiming(A, CLIENT, Vid::UNTAGGED, 0x3ad8);
     let mut bytes = vec![0; claim.wire_len()];
     claim.emit(&mut bytes);
@@ -461,6 +461,9 @@ fn wire_105_wire_106_recognition() {
     assert_eq!(recognise(&tagged(&[0x81, 0, 0, 5, 0x81, 0, 0, 6])), Recognised::Nested);
     assert_eq!(recognise(&tagged(&[0x81, 0, 0, 5, 0x88, 0xa8, 0, 6])), Recognised::No);
     assert_eq!(recognise(&tagged(&[0x81, 0, 0, 5].repeat(300))), Recognised::Nested);
+    // BLA-20: a tag that has no VLAN is not looked through.
+    assert_eq!(recognise(&tagged(&[0x81, 0, 0xe0, 0])), Recognised::No);
+    assert_eq!(recognise(&tagged(&[0x81, 0, 0, 0, 0x81, 0, 0, 5])), Recognised::No);
 }
 
 /// All that a header says is in its own fields: no byte of it depends on the payload or on the other fields.

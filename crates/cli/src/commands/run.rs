@@ -45,6 +45,12 @@ pub(crate) struct Args {
     /// Leave TCP segments as the hosts want them [default]
     #[arg(long, overrides_with = "clamp_mss")]
     no_clamp_mss: bool,
+    /// Share the work with other nodes that are bridged to the same LAN [default]
+    #[arg(long, overrides_with = "no_bridge_loop_avoidance")]
+    bridge_loop_avoidance: bool,
+    /// Take it that no other node is bridged to the same LAN: broadcasts pass at once
+    #[arg(long, overrides_with = "bridge_loop_avoidance")]
+    no_bridge_loop_avoidance: bool,
     /// Answer ARP requests from the distributed ARP table [default]
     #[arg(long, overrides_with = "no_distributed_arp_table")]
     distributed_arp_table: bool,
@@ -146,6 +152,7 @@ fn written(common: &Common, args: &Args) -> Written {
         fragmentation: switch(args.fragmentation, args.no_fragmentation),
         mtu_probing: switch(args.mtu_probing, args.no_mtu_probing),
         clamp_mss: switch(args.clamp_mss, args.no_clamp_mss),
+        bridge_loop_avoidance: switch(args.bridge_loop_avoidance, args.no_bridge_loop_avoidance),
         distributed_arp_table: switch(args.distributed_arp_table, args.no_distributed_arp_table),
         multicast_forceflood: switch(args.multicast_forceflood, args.no_multicast_forceflood),
         multicast_mode: None,
@@ -191,6 +198,7 @@ mod tests {
             fragmentation: Some(false),
             mtu_probing: Some(false),
             clamp_mss: Some(true),
+            bridge_loop_avoidance: Some(false),
             distributed_arp_table: Some(false),
             multicast_forceflood: Some(true),
             multicast_mode: None,
@@ -204,7 +212,7 @@ mod tests {
         };
         assert_eq!(
             typed(
-                "--mesh bat7 --interface wlan0 --interface eth1 --mesh-mac 02:00:00:00:00:07 --mtu 1400 --socket /run/x.sock --log debug --wait --orig-interval 2000 --hop-penalty -1 --no-aggregation --no-fragmentation --no-mtu-probing --clamp-mss --no-distributed-arp-table --multicast-forceflood --multicast-fanout 4 --gw-mode client --gateway-bandwidth 5mbit --gw-sel-class -3 --rx-frames 64 --tx-frames 32"
+                "--mesh bat7 --interface wlan0 --interface eth1 --mesh-mac 02:00:00:00:00:07 --mtu 1400 --socket /run/x.sock --log debug --wait --orig-interval 2000 --hop-penalty -1 --no-aggregation --no-fragmentation --no-mtu-probing --clamp-mss --no-bridge-loop-avoidance --no-distributed-arp-table --multicast-forceflood --multicast-fanout 4 --gw-mode client --gateway-bandwidth 5mbit --gw-sel-class -3 --rx-frames 64 --tx-frames 32"
             ),
             expected
         );

@@ -1,6 +1,7 @@
 //! The engine's turn: one input, told to the parts it concerns.
 
 use crate::batman_iv::{BatmanIv, IvEvent};
+use crate::bridge_loop_avoidance::BridgeLoopAvoidance;
 use crate::distributed_arp_table::DistributedArpTable;
 use crate::gateway::GatewayChoice;
 use crate::interfaces::Interfaces;
@@ -8,9 +9,9 @@ use crate::link_mtu::LinkMtus;
 use crate::multicast::Multicast;
 use crate::translation_table::{Disposition, TranslationTable};
 use crate::{
-    Context, Event, GatewayRow, GlobalRow, Input, InterfaceRow, LocalRow, MulticastRow,
-    NeighbourRow, OriginatorRow, Output, Overview, OwnMulticast, Rng, Routing, Settings, gateway,
-    icmp, tvlv,
+    BackboneRow, ClaimRow, Context, Event, GatewayRow, GlobalRow, Input, InterfaceRow, LocalRow,
+    MulticastRow, NeighbourRow, OriginatorRow, Output, Overview, OwnMulticast, Rng, Routing,
+    Settings, gateway, icmp, tvlv,
 };
 use noctule_fib::{Counters, Iface, IfaceEntry, Node, View, VlanSet, Writer};
 use noctule_wire::ethernet::Frame;
@@ -35,6 +36,7 @@ pub struct Engine {
     link_mtus: LinkMtus,
     dat: DistributedArpTable,
     gateway: GatewayChoice,
+    bridge: BridgeLoopAvoidance,
     fib: Writer,
     counters: Arc<Counters>,
     outputs: VecDeque<Output>,
@@ -68,6 +70,7 @@ impl Engine {
             link_mtus: LinkMtus::default(),
             dat: DistributedArpTable::default(),
             gateway: GatewayChoice::default(),
+            bridge: BridgeLoopAvoidance::new(),
             fib,
             counters,
             outputs: VecDeque::new(),
@@ -138,6 +141,15 @@ impl Engine {
                 let groups = parts.multicast.set_host(parts.interfaces, host);
                 parts.table.set_listeners(&mut ctx, &groups);
             }
+            Input::Bridged(bridged) => {
+                let (mut ctx, parts) = self.split(now);
+                parts.bridge.set_bridged(&mut ctx, bridged);
+            }
+            Input::Bridge(news) => {
+                let vlans = Arc::clone(&self.vlans);
+                let (mut ctx, parts) = self.split(now);
+                parts.bridge.on_news(&mut ctx, parts.batman_iv, &vlans, news);
+            }
             Input::Probe(probe) => {
                 let (mut ctx, parts) = self.split(now);
                 let exit = parts
@@ -166,6 +178,7 @@ impl Engine {
             Input::Deadline => self.on_deadline(now),
         }
         self.drain_parts(now);
+        self.tend_bridge(now);
         self.update_packet_limit(now);
         self.publish_node(now);
         self.publish_multicast(now);
@@ -183,6 +196,7 @@ impl Engine {
             .min(self.table.next_deadline())
             .min(self.link_mtus.next_deadline())
             .min(self.gateway.next_deadline())
+            .min(self.bridge.next_deadline())
     }
 
     /// The settings in force.
@@ -242,6 +256,21 @@ impl Engine {
         self.gateway.rows(&self.batman_iv)
     }
 
+    /// Who serves which client of the mesh into the LAN behind us.
+    pub fn claim_rows(&self) -> Vec<ClaimRow> {
+        self.bridge.claim_rows()
+    }
+
+    /// The gateways of that LAN, ourselves among them.
+    pub fn backbone_rows(&self, now: Instant) -> Vec<BackboneRow> {
+        self.bridge.backbone_rows(now)
+    }
+
+    /// The name of that LAN in claim frames; `None` without one.
+    pub fn lan_group(&self) -> Option<u16> {
+        self.bridge.group()
+    }
+
     /// The hard interfaces, in attachment order.
     pub fn interface_rows(&self) -> Vec<InterfaceRow> {
         let primary = self.interfaces.primary();
@@ -290,6 +319,7 @@ impl Engine {
     fn set_vlans(&mut self, now: Instant, vlans: &VlanSet) {
         let before = core::mem::replace(&mut self.vlans, Arc::new(vlans.clone()));
         let (mut ctx, parts) = self.split(now);
+        parts.bridge.set_vlans(&mut ctx, vlans);
         for vid in before.iter().filter(|vid| !vlans.contains(*vid)) {
             parts.table.remove_vlan(&mut ctx, vid);
         }
@@ -377,6 +407,9 @@ impl Engine {
         if gateway.next_deadline() <= now {
             gateway.on_deadline(&mut ctx, parts.batman_iv);
         }
+        if parts.bridge.next_deadline() <= now {
+            parts.bridge.on_deadline(&mut ctx, parts.batman_iv);
+        }
         if ctx.settings.mtu_probing {
             parts.link_mtus.on_deadline(&mut ctx, parts.interfaces, parts.batman_iv);
         }
@@ -405,6 +438,7 @@ impl Engine {
                         may_request,
                         &area,
                     );
+                    parts.bridge.on_ogm(&ctx, originator);
                     parts.multicast.on_ogm(parts.batman_iv, originator, &area);
                     parts.gateway.on_ogm(&mut ctx, parts.batman_iv, originator, &area);
                     self.dat.on_ogm(&self.batman_iv, originator, &area);
@@ -422,6 +456,15 @@ impl Engine {
                 // The node is published after every input anyway.
                 IvEvent::NeighboursChanged => {}
             }
+        }
+    }
+
+    /// Starts and stops bridge loop avoidance, and tells the table which originators' clients are in our own LAN.
+    fn tend_bridge(&mut self, now: Instant) {
+        let (mut ctx, parts) = self.split(now);
+        parts.bridge.reconcile(&mut ctx);
+        for (originator, vid, is_one) in parts.bridge.take_changes() {
+            parts.table.set_backbone(&mut ctx, originator, vid, is_one);
         }
     }
 
@@ -464,6 +507,7 @@ impl Engine {
             local_full,
             vlans: Arc::clone(&self.vlans),
             isolation: Arc::clone(&self.settings.ap_isolation),
+            lan: self.bridge.lan(),
             ..Node::default()
         };
         for (iface, interface) in Iface::all().filter_map(|i| Some((i, self.interfaces.get(i)?))) {
@@ -509,6 +553,7 @@ impl Engine {
             multicast: &mut self.multicast,
             link_mtus: &mut self.link_mtus,
             gateway: &mut self.gateway,
+            bridge: &mut self.bridge,
         };
         (ctx, parts)
     }
@@ -526,6 +571,7 @@ struct Parts<'a> {
     multicast: &'a mut Multicast,
     link_mtus: &'a mut LinkMtus,
     gateway: &'a mut GatewayChoice,
+    bridge: &'a mut BridgeLoopAvoidance,
 }
 
 /// The TVLV area of the own OGM that is about to leave (IV-17): the containers of the translation table, as long as there

@@ -1,16 +1,10 @@
 //! Who announces an uplink, and when it is overdue (section 4).
 
+use crate::rhythm::Rhythm;
 use core::time::Duration;
 use noctule_wire::tvlv::gateway::Gateway;
 use noctule_wire::{Instant, Mac};
 use std::collections::BTreeMap;
-
-/// Silence that is no reason for doubt, beside twice the longest silence that was seen lately.
-const GRACE: Duration = Duration::from_millis(800);
-/// With each OGM the longest silence that is remembered loses its 32nd part: in a lossy mesh the last minute counts.
-const FORGETTING: u32 = 32;
-/// How many of our own OGM intervals a gateway may be silent whose own interval is not known yet.
-const FIRST_INTERVALS: u32 = 5;
 
 /// One gateway.
 #[derive(Clone, Copy, Debug)]
@@ -19,18 +13,13 @@ pub(super) struct Entry {
     pub(super) bandwidth: Gateway,
     /// Orders the table: the last one to come is the first of the list (GW-10).
     birth: u64,
-    /// When a new OGM of it was heard last.
-    heard: Instant,
-    /// The longest silence lately; `None` until there was one.
-    pause: Option<Duration>,
-    /// The same until then.
-    first_pause: Duration,
+    rhythm: Rhythm,
 }
 
 impl Entry {
     /// When it has been silent for so long that it may be dead.
     pub(super) fn silent_at(&self) -> Instant {
-        self.heard + self.pause.unwrap_or(self.first_pause).saturating_mul(2) + GRACE
+        self.rhythm.silent_at()
     }
 }
 
@@ -49,11 +38,9 @@ impl Table {
 
     /// A new OGM came, whatever is in it.
     pub(super) fn heard(&mut self, originator: Mac, now: Instant) {
-        let Some(entry) = self.entries.get_mut(&originator) else { return };
-        let gap = now.since(entry.heard);
-        let known = entry.pause.unwrap_or_default();
-        entry.pause = Some(gap.max(known - known / FORGETTING));
-        entry.heard = now;
+        if let Some(entry) = self.entries.get_mut(&originator) {
+            entry.rhythm.heard(now);
+        }
     }
 
     /// It says that it is a gateway (GW-10, GW-11).
@@ -66,13 +53,7 @@ impl Table {
     ) {
         self.births += 1;
         let birth = self.births;
-        let new = Entry {
-            bandwidth,
-            birth,
-            heard: now,
-            pause: None,
-            first_pause: interval.saturating_mul(FIRST_INTERVALS),
-        };
+        let new = Entry { bandwidth, birth, rhythm: Rhythm::new(now, interval) };
         self.entries.entry(originator).or_insert(new).bandwidth = bandwidth;
     }
 

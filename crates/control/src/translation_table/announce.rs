@@ -33,6 +33,10 @@ impl TranslationTable {
         originator: Mac,
         ttvn: Ttvn,
     ) -> Result<(), Refused> {
+        // It is in our own LAN; whoever said so is right (BLA-90, TT-62 step 1).
+        if self.backbones.contains(&(originator, client.vid)) {
+            return Ok(());
+        }
         let temporary = flags.contains(ClientFlags::TEMP);
         let unicast = !client.mac.is_group();
         if temporary && self.local.get(client).is_some_and(|e| !e.flags.contains(ClientFlags::NEW))

@@ -46,7 +46,8 @@ impl TranslationTable {
     }
 
     fn out_of_step(&self, originator: Mac, value: &TtValue<'_>) -> bool {
-        self.global.peer(originator).is_none_or(|peer| peer.mismatch(value.vlans()))
+        let here = |vid| self.backbones.contains(&(originator, vid));
+        self.global.peer(originator).is_none_or(|peer| peer.mismatch(value.vlans(), here))
     }
 
     /// Whether the list of an originator in step has for long not been what its CRCs say. The word of others changes it

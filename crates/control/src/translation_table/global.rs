@@ -262,6 +262,17 @@ impl GlobalTable {
         }
     }
 
+    /// Takes an originator out of all lists of one VLAN.
+    pub(super) fn remove_vlan(&mut self, originator: Mac, vid: Vid) {
+        let Some(peer) = self.peers.get_mut(&originator) else { return };
+        peer.initialized = false;
+        let clients: Vec<_> = peer.clients.iter().copied().filter(|c| c.vid == vid).collect();
+        for client in clients {
+            self.unlist(client, originator);
+            self.forget_if_unlisted(client);
+        }
+    }
+
     /// Closes the books of an originator that is gone.
     pub(super) fn remove_peer(&mut self, originator: Mac) {
         self.remove_originator(originator);

@@ -130,10 +130,17 @@ impl Peer {
         }
     }
 
-    /// Whether these VLAN records do not describe what is stored (TT-80).
-    pub(super) fn mismatch(&self, records: impl ExactSizeIterator<Item = VlanBlock>) -> bool {
+    /// Whether these VLAN records do not describe what is stored (TT-80). VLANs that `skip` names are not compared (TT-81).
+    pub(super) fn mismatch(
+        &self,
+        records: impl ExactSizeIterator<Item = VlanBlock>,
+        skip: impl Fn(Vid) -> bool,
+    ) -> bool {
+        let differs = |record: VlanBlock| {
+            self.vlans.get(&record.vid).is_none_or(|vlan| vlan.stored != record.crc)
+        };
         self.vlans.len() > records.len() || { records }
-            .any(|record| self.vlans.get(&record.vid).is_none_or(|vlan| vlan.stored != record.crc))
+            .any(|record| !skip(record.vid) && differs(record))
     }
 
     /// Whether what is listed is still what the stored CRCs say: nobody else's word has changed it since.

@@ -107,7 +107,9 @@ impl TranslationTable {
         let in_step = routing.knows(described)
             && routing.router(requester, View::Default).is_some()
             && self.global.peer(described).is_some_and(|peer| {
-                peer.initialized && peer.ttvn == request.ttvn && !peer.mismatch(request.vlans())
+                peer.initialized
+                    && peer.ttvn == request.ttvn
+                    && !peer.mismatch(request.vlans(), |_| false)
             });
         if in_step && let Some(answer) = self.answer_for(packet, request) {
             self.send_answer(ctx, answer);

@@ -1,5 +1,6 @@
 //! Tests of the translation table: a node in a bottle, and one file for each part of 04-translation-table.md.
 
+mod backbones;
 mod captures;
 mod commit;
 mod consistency;

@@ -41,8 +41,14 @@ pub struct Mesh {
     /// Why it wants that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mcast_flags_priv: Option<McastFlagsPrivRow>,
+    /// Names the LAN behind the mesh interface in claim frames; missing without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bla_group: Option<u16>,
     /// Whether OGMs are collected before sending.
     pub aggregated_ogms_enabled: bool,
+    /// Whether nodes that are bridged to one LAN share the work.
+    #[serde(default)]
+    pub bridge_loop_avoidance_enabled: bool,
     /// Whether ARP requests are answered from the distributed table.
     #[serde(default)]
     pub distributed_arp_table_enabled: bool,
@@ -110,6 +116,38 @@ pub struct DatCacheRow {
     pub dat_cache_hwaddress: Address,
     /// In which VLAN; -1 for none.
     pub dat_cache_vid: i32,
+}
+
+/// Who serves a client of the mesh into the LAN: `batctl bla_claim_json`.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct BlaClaim {
+    /// Whether this node does.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub bla_own: bool,
+    /// The client.
+    pub bla_address: Address,
+    /// In which VLAN; -1 for none.
+    pub bla_vid: i16,
+    /// The gateway that serves it.
+    pub bla_backbone: Address,
+    /// CRC over all claims of that gateway.
+    pub bla_crc: u16,
+}
+
+/// A node that is bridged to the LAN: `batctl bla_backbone_json`.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct BlaBackbone {
+    /// Since it announced itself.
+    pub last_seen_msecs: u64,
+    /// Whether it is this node.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub bla_own: bool,
+    /// On which VLAN; -1 for none.
+    pub bla_vid: i16,
+    /// Its originator address.
+    pub bla_backbone: Address,
+    /// CRC over its claims.
+    pub bla_crc: u16,
 }
 
 /// A hard interface: `batctl hardifs_json`.

@@ -95,6 +95,8 @@ impl Connection {
             Request::Transglobal => Table::Transglobal,
             Request::McastFlags => Table::McastFlags,
             Request::DatCache => Table::DatCache,
+            Request::Claimtable => Table::Claimtable,
+            Request::Backbonetable => Table::Backbonetable,
             Request::Gateways => Table::Gateways,
             Request::Interfaces => Table::Interfaces,
             // It is more than a question.

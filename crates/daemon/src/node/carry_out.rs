@@ -4,8 +4,9 @@ use super::{Node, Ports};
 use noctule_control::{Event, Output};
 use noctule_dataplane::packet::SendError;
 use noctule_dataplane::pipeline::egress::send_to_originator;
+use noctule_dataplane::tap::WriteError;
 use noctule_dataplane::{Hint, Outlet};
-use noctule_fib::Iface;
+use noctule_fib::{Counter, Iface};
 use noctule_wire::{Discard, Instant};
 use std::time::Duration;
 use tracing::{debug, info, warn};
@@ -35,6 +36,7 @@ impl Node {
                     );
                     self.count(sent);
                 }
+                Output::ToHost { frame } => self.to_host(&frame),
                 Output::Answer(answer) => self.probes.answered(now, answer),
                 Output::Event(event) => {
                     self.note(now, event);
@@ -44,6 +46,15 @@ impl Node {
                     self.publish(now, event);
                 }
             }
+        }
+    }
+
+    /// Claim frames for the LAN. They count as received from the mesh, as in the module (BLA-10).
+    fn to_host(&self, frame: &[u8]) {
+        self.counters.add_packet(Counter::Rx, Counter::RxBytes, frame.len());
+        match self.mesh.tap.write_parts(&[frame]) {
+            Ok(()) | Err(WriteError::Down) => {}
+            Err(_) => self.counters.discard(Discard::HostBusy),
         }
     }
 
@@ -83,6 +94,13 @@ impl Node {
             }
             Event::SequenceReset(originator) => {
                 debug!(%originator, "originator starts its numbers over")
+            }
+            Event::Loop(vid) => {
+                let vlan = vid.id();
+                warn!(
+                    ?vlan,
+                    "a frame sent into the LAN came back by the mesh: another bridge joins the two, or a node without bridge loop avoidance"
+                );
             }
             Event::TableFetched(originator) => debug!(%originator, "client table is in step again"),
             Event::LinkMtu { iface, neighbour, mtu, carries } if carries < mtu => warn!(

@@ -51,6 +51,10 @@ impl Node {
             },
             Event::RouteChanged { originator, router: None } => about("route", "del", originator),
             Event::TableFetched(mac) => about("transtable", "fetched", mac),
+            Event::Loop(vid) => EventRow {
+                data: Some(vid.id().map_or(-1, i32::from).to_string()),
+                ..row("bla", "loopdetect")
+            },
             Event::LocalTableFull => row("transtable", "full"),
             Event::LinkMtu { iface, neighbour: mac, carries, .. } => {
                 EventRow { carries: Some(carries), ..neighbour("mtu", NextHop { iface, mac }) }

@@ -22,6 +22,8 @@ pub(crate) struct MeshInterface {
     pub(crate) wanted_mtu: Option<u32>,
     /// The bridge that it is a port of, as last seen.
     pub(crate) bridge: Option<u32>,
+    /// Whether there is a LAN behind it, as the engine was told.
+    pub(crate) lan: bool,
     /// The VLANs that the bridge has on it; `None` if they have to be read.
     pub(crate) bridge_vlans: Option<Vec<u16>>,
     /// All VLANs on it, as the engine was told.
@@ -74,6 +76,7 @@ impl Node {
     /// Finds out which VLANs there are on the mesh interface: those of VLAN devices on top of it, and those that a bridge
     /// has on it as its port (TT-29). Tells the engine if they are others than before.
     pub(crate) fn refresh_vlans(&mut self) {
+        self.refresh_lan();
         let ifindex = self.mesh.ifindex();
         let links = self.monitor.links();
         let bridge = links.get(ifindex).and_then(|link| link.master);
@@ -99,6 +102,38 @@ impl Node {
             self.feed(now, Input::Vlans(&vlans));
             self.mesh.vlans = vlans;
         }
+    }
+
+    /// Finds out whether there is a LAN behind the mesh interface: it, or a device on top of it, is a port of a bridge that
+    /// has other ports. Tells the engine if that is news.
+    fn refresh_lan(&mut self) {
+        let (mesh, links) = (self.mesh.ifindex(), self.monitor.links());
+        let is_mesh = |link: &Link| link.index == mesh || link.parent == Some(mesh);
+        let bridges: Vec<u32> = links
+            .iter()
+            .filter(|link| is_mesh(link))
+            .filter_map(|link| link.master)
+            .filter(|master| links.get(*master).is_none_or(|m| m.kind.as_deref() != Some("vrf")))
+            .collect();
+        let joins = |link: &Link| link.master.is_some_and(|master| bridges.contains(&master));
+        let lan = links.iter().any(|link| !is_mesh(link) && joins(link));
+        if lan == self.mesh.lan {
+            return;
+        }
+        self.mesh.lan = lan;
+        if lan && self.engine.settings().bridge_loop_avoidance {
+            info!(
+                "a LAN is bridged to the mesh interface: its broadcasts pass in half a minute, when it is clear which other nodes are bridged to it"
+            );
+        }
+        let now = self.clock.now();
+        self.feed(now, Input::Bridged(lan));
+    }
+
+    /// The node ends: other gateways of the LAN are to serve whom it has served (BLA-83).
+    pub(crate) fn leave_lan(&mut self) {
+        let now = self.clock.now();
+        self.feed(now, Input::Bridged(false));
     }
 
     /// Somebody may have changed the mesh interface.

@@ -27,6 +27,8 @@ impl Node {
             Table::McastFlags => Reply::McastFlags(self.mcast_flags()),
             // The worker fills it in.
             Table::DatCache => Reply::DatCache(Vec::new()),
+            Table::Claimtable => Reply::Claimtable(self.claimtable()),
+            Table::Backbonetable => Reply::Backbonetable(self.backbonetable()),
             Table::Gateways => Reply::Gateways(self.gateways()),
             Table::Interfaces => Reply::Interfaces(self.interfaces()),
         };
@@ -59,7 +61,9 @@ impl Node {
             tt_ttvn: overview.ttvn.0,
             mcast_flags: multicast.map(|own| own.flags.into()),
             mcast_flags_priv: multicast.map(|own| own.queriers.into()),
+            bla_group: self.engine.lan_group(),
             aggregated_ogms_enabled: settings.aggregation,
+            bridge_loop_avoidance_enabled: settings.bridge_loop_avoidance,
             distributed_arp_table_enabled: settings.distributed_arp_table,
             fragmentation_enabled: settings.fragmentation,
             gw_bandwidth_down: settings.gateway_bandwidth.down.0,
@@ -175,6 +179,28 @@ impl Node {
             mcast_flags: row.flags.map(Into::into),
         };
         self.engine.multicast_rows().into_iter().map(row).collect()
+    }
+
+    fn claimtable(&self) -> Vec<api::BlaClaim> {
+        let row = |row: noctule_control::ClaimRow| api::BlaClaim {
+            bla_own: row.own,
+            bla_address: row.client.mac.into(),
+            bla_vid: vid_number(row.client.vid),
+            bla_backbone: row.backbone.into(),
+            bla_crc: row.crc,
+        };
+        self.engine.claim_rows().into_iter().map(row).collect()
+    }
+
+    fn backbonetable(&self) -> Vec<api::BlaBackbone> {
+        let row = |row: noctule_control::BackboneRow| api::BlaBackbone {
+            last_seen_msecs: millis(row.last_seen),
+            bla_own: row.own,
+            bla_vid: vid_number(row.vid),
+            bla_backbone: row.backbone.into(),
+            bla_crc: row.crc,
+        };
+        self.engine.backbone_rows(self.clock.now()).into_iter().map(row).collect()
     }
 
     fn gateways(&self) -> Vec<api::Gateway> {

@@ -77,6 +77,8 @@ pub(crate) const TABLE: &[Setting] = &[
     Setting { name: "aggregation", alias: "ag", scope: Scope::Mesh, kind: Kind::Switch {
         get: |live| live.engine.aggregation, set: |live, on| live.engine.aggregation = on } },
     Setting { name: "ap_isolation", alias: "ap", scope: Scope::Mesh, kind: AP_ISOLATION },
+    Setting { name: "bridge_loop_avoidance", alias: "bl", scope: Scope::Mesh, kind: Kind::Switch {
+        get: |live| live.engine.bridge_loop_avoidance, set: |live, on| live.engine.bridge_loop_avoidance = on } },
     Setting { name: "clamp_mss", alias: "", scope: Scope::Mesh, kind: Kind::Switch {
         get: |live| live.engine.clamp_mss, set: |live, on| live.engine.clamp_mss = on } },
     Setting { name: "distributed_arp_table", alias: "dat", scope: Scope::Mesh, kind: Kind::Switch {

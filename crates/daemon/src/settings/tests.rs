@@ -65,6 +65,7 @@ aggregation = false
 fragmentation = false
 mtu_probing = false
 clamp_mss = true
+bridge_loop_avoidance = false
 distributed_arp_table = false
 multicast_mode = false
 multicast_fanout = 4
@@ -97,6 +98,7 @@ name = "eth1"
             fragmentation: false,
             mtu_probing: false,
             clamp_mss: true,
+            bridge_loop_avoidance: false,
             distributed_arp_table: false,
             multicast_forceflood: true,
             multicast_fanout: 4,

@@ -75,6 +75,11 @@ impl Session<'_> {
                 self.forward(forward, arrival, out)
             }
             (Verdict::Deliver(delivery), Subject::Mesh(arrival)) => {
+                let last_hop = Frame::parse(arrival.frame)?.source;
+                let inner = arrival.frame.get(ETHERNET_HEADER_LEN + delivery.offset..);
+                if self.is_sent_from_our_lan(last_hop, inner.unwrap_or_default()) {
+                    return Err(Discard::SameLan);
+                }
                 if let Some(inner) = arrival.frame.get_mut(ETHERNET_HEADER_LEN + delivery.offset..)
                 {
                     self.clamp_in_place(inner);
@@ -230,6 +235,10 @@ impl Session<'_> {
         let known = guard.originator(originator).ok_or(Discard::UnknownOriginator)?;
         state.windows.accept(*now, guard, known, seqno)?;
         guard.node().primary.ok_or(Discard::NoPrimary)?;
+        let inner = frame.get(ETHERNET_HEADER_LEN + Broadcast::HEADER_LEN..).unwrap_or_default();
+        if state.lan_duplicates.check(*now, Some(originator), inner) {
+            return Err(Discard::LanDuplicate);
+        }
         let from = Frame::parse(frame)?.source;
         let packet = frame.get_mut(ETHERNET_HEADER_LEN..).ok_or(Discard::Truncated)?;
         let ttl = packet.get(2).copied().unwrap_or(0);
@@ -245,6 +254,10 @@ impl Session<'_> {
             Flooded::Busy => Ok(()),
             Flooded::Done | Flooded::NoNeighbour => {
                 let offset = Broadcast::HEADER_LEN;
+                let inner = frame.get(ETHERNET_HEADER_LEN + offset..).unwrap_or_default();
+                if self.is_of_our_lan(originator, inner) {
+                    return Err(Discard::SameLan);
+                }
                 // The copies have left or are queued: what is changed now only the host sees.
                 if let Some(inner) = frame.get_mut(ETHERNET_HEADER_LEN + offset..) {
                     self.clamp_in_place(inner);
@@ -255,7 +268,7 @@ impl Session<'_> {
         }
     }
 
-    /// Hands the inner frame to the host (FWD-120 to FWD-123, FWD-126).
+    /// Hands the inner frame to the host (FWD-120 to FWD-123, FWD-126), unless it is another gateway's to bring into the LAN.
     pub(super) fn deliver(
         &mut self,
         delivery: Delivery,
@@ -274,6 +287,7 @@ impl Session<'_> {
             return Err(Discard::ArpAnswered);
         }
         self.counters.add_packet(Counter::Rx, Counter::RxBytes, inner.len());
+        self.mesh_to_lan(delivery.carrier, &ethernet, inner, out)?;
         if let Some(originator) = delivery.teacher {
             self.learn_remote(ethernet.source_client(), originator, out);
         }

@@ -51,7 +51,9 @@ impl Session<'_> {
                 let handled = match answerable(&self.guard, &self.state.dat, target) {
                     Some(mac) => {
                         // A client behind this node answers for itself (DAT-32).
-                        if !self.is_local(Client::new(mac, vid)) {
+                        // One that another gateway of the LAN serves, that one answers for (DAT-34).
+                        let client = Client::new(mac, vid);
+                        if !self.is_local(client) && self.may_answer_for(client) {
                             self.answer_host(&arp, mac, vid, out);
                         }
                         true
@@ -131,7 +133,9 @@ impl Session<'_> {
         let again = self.state.dat.get(sender) == Some(arp.sender_mac);
         self.learn_address(sender, arp.sender_mac);
         self.learn_address(target, arp.target_mac);
+        // DAT-45: the gateway that serves the sender brings it into the LAN.
         !again
+            && self.may_answer_for(Client::new(arp.sender_mac, vid))
             && self.is_local(Client::new(arp.target_mac, vid))
             && !self.is_local(Client::new(arp.sender_mac, vid))
     }

@@ -39,14 +39,15 @@ impl Session<'_> {
     }
 
     /// The checks that come before learning, then learning itself (FWD-25 to FWD-30).
-    fn learn_source(&mut self, frame: &[u8], out: &mut impl Outlet) -> Result<(), Discard> {
-        let frame = Frame::parse(frame)?;
+    fn learn_source(&mut self, bytes: &[u8], out: &mut impl Outlet) -> Result<(), Discard> {
+        let frame = Frame::parse(bytes)?;
         if frame.is_mesh() {
             return Err(Discard::MeshInMesh);
         }
         if frame.has_broken_tag() {
             return Err(Discard::Truncated);
         }
+        self.lan_to_mesh(&frame, bytes, out)?;
         self.learn_local(&frame, out)
     }
 

@@ -4,10 +4,11 @@ use super::carry_out::{Arrival, priority_of};
 use super::{Carrier, Delivery, Session, Verdict};
 use crate::Outlet;
 use noctule_fib::{Counter, Guard, NextHop, View};
+use noctule_wire::ethernet::Frame;
 use noctule_wire::payload::IpVersion;
 use noctule_wire::payload::multicast::{Audience, Group, audience};
 use noctule_wire::tvlv::{Containers, Kind, multicast_tracker::MulticastTracker};
-use noctule_wire::{Client, Discard, ETHERNET_HEADER_LEN, Mac, Multicast, TTL_FULL, packet};
+use noctule_wire::{Client, Discard, ETHERNET_HEADER_LEN, Mac, Multicast, TTL_FULL, Vid, packet};
 
 /// In which form a host frame goes to those who listen.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -74,6 +75,7 @@ impl Session<'_> {
         let mut destinations = core::mem::take(&mut self.state.destinations);
         self.collect(group, frame, &mut destinations);
         let sent = match form {
+            _ if destinations.is_empty() => Ok(()),
             FanOut::Packet => self.originate_multicast(&mut destinations, frame, out),
             FanOut::Unicasts => self.unicast_to_all(&destinations, frame, out),
         };
@@ -93,7 +95,9 @@ impl Session<'_> {
             .chain(wanting.iter())
             .chain(routers(&self.guard, group));
         destinations.clear();
-        for mac in everybody {
+        let vid = Frame::parse(frame).map_or(Vid::UNTAGGED, |frame| frame.vid());
+        // Who is bridged to the same LAN has it from there (MCAST-42).
+        for mac in everybody.filter(|mac| !self.guard.is_backbone(**mac, vid)) {
             destinations.push(Destination { mac: *mac, hop: router(&self.guard, *mac) });
         }
         // Who is in two sets gets one copy.

@@ -39,18 +39,18 @@ impl RecentClients {
         Self { sets: vec![[None; WAYS]; sets].into_boxed_slice(), hash }
     }
 
-    fn set(&self, client: Client) -> usize {
+    fn set_of(&self, client: Client) -> usize {
         let hash = self.hash.hash_one(client.number());
         (hash >> 32) as usize & (self.sets.len() - 1)
     }
 
     fn find(&self, client: Client) -> Option<&Entry> {
-        self.sets[self.set(client)].iter().flatten().find(|entry| entry.client == client)
+        self.sets[self.set_of(client)].iter().flatten().find(|entry| entry.client == client)
     }
 
     /// Whether a hint about `client` behind `originator` is due, and if so notes that it goes out at `now`.
     pub(crate) fn note(&mut self, now: Instant, client: Client, originator: Mac) -> bool {
-        let set = self.set(client);
+        let set = self.set_of(client);
         let set = &mut self.sets[set];
         let place = match set.iter().position(|entry| entry.is_some_and(|e| e.client == client)) {
             Some(place) => {
@@ -69,6 +69,23 @@ impl RecentClients {
         };
         set[place] = Some(Entry { client, originator, hinted: now });
         true
+    }
+
+    /// Notes at `now` where `client` is, whatever was noted before.
+    pub(crate) fn set(&mut self, now: Instant, client: Client, originator: Mac) {
+        let set = self.set_of(client);
+        let set = &mut self.sets[set];
+        let same = set.iter().position(|entry| entry.is_some_and(|e| e.client == client));
+        let age = |place: &usize| set[*place].map(|entry| entry.hinted);
+        let place = same.or_else(|| (0..WAYS).min_by_key(age)).unwrap_or(0);
+        set[place] = Some(Entry { client, originator, hinted: now });
+    }
+
+    /// Where `client` was noted so lately that the engine has hardly heard of it.
+    pub(crate) fn fresh(&self, now: Instant, client: Client) -> Option<Mac> {
+        self.find(client)
+            .filter(|entry| now.since(entry.hinted) < RETRY)
+            .map(|entry| entry.originator)
     }
 
     /// Behind which originator `client` was seen within the last 2 s.

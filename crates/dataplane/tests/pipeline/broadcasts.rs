@@ -66,7 +66,8 @@ fn fwd_96_a_number_is_taken_once_by_whatever_link_it_comes() {
     let by_cara = on_air(Mac::BROADCAST, CARA, &broadcast(48, 7, ANNA, &inner()));
     let outcome = ben.receive(ms(0), 1, &by_cara);
     assert_eq!(outcome.fate(), (vec![Discard::Duplicate], 0));
-    let caras_own = on_air(Mac::BROADCAST, CARA, &broadcast(50, 7, CARA, &inner()));
+    let hello = hello(Mac::BROADCAST, CARAS);
+    let caras_own = on_air(Mac::BROADCAST, CARA, &broadcast(50, 7, CARA, &hello));
     assert_eq!(
         ben.receive(ms(0), 1, &caras_own).delivered.len(),
         1,
@@ -93,8 +94,9 @@ fn fwd_96_forgotten_originators_make_room() {
     let mut settings = PipelineSettings::new(KEY);
     settings.originators = 2;
     let mut ben = Ben::with(settings);
-    let by = |originator, seqno| {
-        on_air(Mac::BROADCAST, EVE, &broadcast(50, seqno, originator, &inner()))
+    let by = |originator: Mac, seqno| {
+        let hello = hello(Mac::BROADCAST, originator);
+        on_air(Mac::BROADCAST, EVE, &broadcast(50, seqno, originator, &hello))
     };
     assert_eq!(ben.receive(ms(0), 0, &by(ANNA, 1)).dropped, []);
     assert_eq!(ben.receive(ms(0), 0, &by(CARA, 1)).dropped, []);

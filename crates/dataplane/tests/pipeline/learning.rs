@@ -142,8 +142,8 @@ fn fwd_123_a_burst_makes_one_hint_for_each_place() {
         hints.push(ben.receive(ms(at), 0, &heard(seqno, STRANGER)).hints.len());
     }
     assert_eq!(hints, [1, 0, 1, 0]);
-    let from_cara =
-        on_air(Mac::BROADCAST, CARA, &broadcast(50, 1, CARA, &hello(Mac::BROADCAST, STRANGER)));
+    let other = ethernet(Mac::BROADCAST, STRANGER, 0x88b5, b"another frame than the one before");
+    let from_cara = on_air(Mac::BROADCAST, CARA, &broadcast(50, 1, CARA, &other));
     assert_eq!(
         ben.receive(ms(151), 1, &from_cara).hints,
         [behind(STRANGER, CARA)],

@@ -1,5 +1,6 @@
 //! The pipeline against the rules of `docs/protocol/05-forwarding.md`, frame by frame, with tables set up by hand.
 
+mod bridged_lan;
 mod broadcasts;
 mod carried;
 mod common_entry;

@@ -5,10 +5,10 @@ use noctule_fib::{Counter, Multicast};
 use noctule_wire::tvlv::translation_table::ClientFlags;
 use noctule_wire::{Discard, Mac};
 
-const GROUP: Mac = Mac([0x01, 0, 0x5e, 1, 2, 3]);
+pub(crate) const GROUP: Mac = Mac([0x01, 0, 0x5e, 1, 2, 3]);
 
 /// A frame to an IPv4 group, `len` bytes in all.
-fn v4(group: [u8; 4], len: usize) -> Vec<u8> {
+pub(crate) fn v4(group: [u8; 4], len: usize) -> Vec<u8> {
     let mut packet = vec![0; len - 14];
     packet[0] = 0x45;
     packet[9] = 17;
@@ -29,7 +29,7 @@ fn v6(group: &str, len: usize, icmp_type: Option<u8>) -> Vec<u8> {
     ethernet(Mac([0x33, 0x33, a, b, c, d]), BENS, 0x86dd, &packet)
 }
 
-fn known() -> Multicast {
+pub(crate) fn known() -> Multicast {
     Multicast { flood: false, fanout: 16, packets: true, ..Multicast::default() }
 }
 
@@ -141,7 +141,7 @@ fn mcast_43_mcast_62_mcast_63_once_for_each_node() {
 }
 
 /// A packet for these destinations, as the page builds it.
-fn packet(ttl: u8, destinations: &[Mac], inner: &[u8]) -> Vec<u8> {
+pub(crate) fn packet(ttl: u8, destinations: &[Mac], inner: &[u8]) -> Vec<u8> {
     let count = destinations.len() as u8;
     let padding = if count.is_multiple_of(2) { 2 } else { 0 };
     let value = 2 + 6 * count + padding;

@@ -71,7 +71,7 @@ impl Segment {
                             frames.push((node, frame));
                         }
                         Output::Answer(answer) => self.answers.push(answer),
-                        Output::Event(_) => {}
+                        Output::ToHost { .. } | Output::Event(_) => {}
                     }
                 }
             }

@@ -1,0 +1,131 @@
+//! Claim frames of other gateways (section 7).
+
+use super::table::Sync;
+use super::{BridgeLoopAvoidance, CONFLICT_WINDOW, Reclaim};
+use crate::{Context, Routing};
+use core::time::Duration;
+use noctule_fib::VlanSet;
+use noctule_wire::claim::ClaimType;
+use noctule_wire::{Claim, Client, Discard, Mac, Vid};
+
+/// Between two requests to one backbone, and two answers to one requester (BLA-28).
+const SPACING: Duration = Duration::from_secs(1);
+/// Answers within that time, whoever asks.
+const ANSWERS_MAX: usize = 16;
+/// After two gateways have claimed one client at the same moment, the one with the lower address claims it again after
+/// this time, and the other one only if that did not happen.
+const RECLAIM_LOWER: Duration = Duration::from_millis(120);
+const RECLAIM_HIGHER: Duration = Duration::from_millis(400);
+/// Clients that may wait for that at once.
+const RECLAIMS_MAX: usize = 256;
+
+impl BridgeLoopAvoidance {
+    pub(super) fn on_frame(
+        &mut self,
+        ctx: &mut Context<'_>,
+        routing: &dyn Routing,
+        vlans: &VlanSet,
+        claim: Claim,
+    ) {
+        let Some(own) = self.own else { return };
+        let Some(sender) = claim.gateway().filter(|sender| *sender != own) else { return };
+        // A VLAN that the mesh interface does not have is nobody's concern here (BLA-42 `[REC]`).
+        if !claim.is_plausible() || !vlans.contains(claim.vid) {
+            return ctx.discard(Discard::ClaimFrame);
+        }
+        if claim.group != self.group {
+            if !routing.knows(sender) {
+                // Another mesh on the same LAN (BLA-25).
+                return ctx.discard(Discard::ClaimFrame);
+            }
+            if claim.group > self.group {
+                self.group = claim.group;
+                self.stale = true;
+            }
+        }
+        let vid = claim.vid;
+        self.ensure_own(ctx, vid);
+        match claim.claim_type {
+            ClaimType::Claim => self.on_claim(ctx, sender, Client::new(claim.source, vid)),
+            ClaimType::Unclaim => {
+                let client = Client::new(claim.sender, vid);
+                if self.table.claim(client).is_some_and(|claim| claim.owner != sender) {
+                    ctx.counters.add(noctule_fib::Counter::BlaStrangeUnclaim, 1);
+                }
+                self.table.remove_claim(ctx, client);
+            }
+            ClaimType::Announce => self.on_announce(ctx, sender, vid, &claim),
+            ClaimType::Request => self.on_request(ctx, sender, &claim),
+            ClaimType::LoopDetect | ClaimType::Unknown(_) => {}
+        }
+        self.stale = true;
+    }
+
+    /// The latest claim wins, also against our own (BLA-30).
+    fn on_claim(&mut self, ctx: &mut Context<'_>, sender: Mac, client: Client) {
+        let Some(own) = self.own else { return };
+        if !self.table.ensure(ctx, own, (sender, client.vid)) {
+            return;
+        }
+        let before = self.table.claim(client);
+        self.reclaims.retain(|reclaim| reclaim.client != client);
+        let conflict = before.is_some_and(|claim| {
+            claim.owner == own && !claim.since.timed_out(ctx.now, CONFLICT_WINDOW)
+        });
+        if conflict && self.reclaims.len() < RECLAIMS_MAX {
+            let delay = if own < sender { RECLAIM_LOWER } else { RECLAIM_HIGHER };
+            self.reclaims.push(Reclaim { client, due: ctx.now + delay });
+        }
+        if self.table.set_claim(ctx, client, sender)
+            && let Some(backbone) = self.table.backbone_mut(sender, client.vid)
+        {
+            backbone.heard = ctx.now;
+        }
+    }
+
+    fn on_announce(&mut self, ctx: &mut Context<'_>, sender: Mac, vid: Vid, claim: &Claim) {
+        let (Some(own), Some(crc)) = (self.own, claim.announced_crc()) else { return };
+        let key = (sender, vid);
+        if !self.table.ensure(ctx, own, key) {
+            return;
+        }
+        let now = ctx.now;
+        let Some(backbone) = self.table.backbone_mut(sender, vid) else { return };
+        backbone.heard = now;
+        if backbone.crc == crc {
+            backbone.sync = Sync::Synced;
+            return;
+        }
+        backbone.sync = Sync::Asked;
+        let due = backbone.asked.is_none_or(|asked| asked.timed_out(now, SPACING));
+        if due {
+            backbone.asked = Some(now);
+        }
+        self.table.drop_claims(ctx, key);
+        if due {
+            self.emit(ctx, Claim::requesting(own, sender, vid, self.group));
+        } else {
+            ctx.discard(Discard::RateLimited);
+        }
+    }
+
+    /// Tells all that we serve, and then the sum of it (BLA-36).
+    fn on_request(&mut self, ctx: &mut Context<'_>, sender: Mac, claim: &Claim) {
+        let Some(own) = self.own else { return };
+        if claim.sender != claim.destination || claim.destination != own {
+            return;
+        }
+        let (now, vid) = (ctx.now, claim.vid);
+        self.answers.retain(|(at, ..)| !at.timed_out(now, SPACING));
+        let asked_before = self.answers.iter().any(|(_, mac, v)| (*mac, *v) == (sender, vid));
+        if asked_before || self.answers.len() >= ANSWERS_MAX {
+            return ctx.discard(Discard::RateLimited);
+        }
+        self.answers.push((now, sender, vid));
+        let Some(backbone) = self.table.backbone(own, vid) else { return };
+        for mac in &backbone.clients {
+            self.emit(ctx, Claim::claiming(own, *mac, vid, self.group));
+        }
+        self.emit(ctx, Claim::announcing(own, backbone.crc, vid, self.group));
+    }
+}

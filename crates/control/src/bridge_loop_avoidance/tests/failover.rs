@@ -1,0 +1,99 @@
+//! A gateway that is gone, or has no mesh any more.
+
+use super::*;
+
+const GROUP: u16 = 0x2380;
+
+/// Two gateways, of which A serves both clients.
+fn a_serves() -> Lan {
+    let mut lan = two();
+    let now = lan.now;
+    for client in [C1, C2] {
+        lan.gateways[0].claimed(now, client);
+        lan.gateways[1].frame(now, Claim::claiming(A, client, UNTAGGED, GROUP));
+    }
+    lan.heard.clear();
+    lan
+}
+
+/// Whether A still speaks on the LAN, as the module does, or is dead: within 5 s B serves, and the LAN has heard it.
+#[test]
+fn the_clients_of_a_gateway_that_the_mesh_does_not_hear_are_taken_over() {
+    let mut lan = a_serves();
+    // Somebody whom nobody in the mesh announces stays where it is.
+    let lost = Mac([2, 0xaa, 0, 0, 0, 0x99]);
+    let now = lan.now;
+    lan.gateways[0].claimed(now, lost);
+    lan.gateways[1].frame(now, Claim::claiming(A, lost, UNTAGGED, GROUP));
+    lan.run(Duration::from_millis(2500), &[B, NODE]);
+    assert_eq!(lan.owner(C1), Some(A), "one lost OGM is nothing");
+    lan.run(Duration::from_millis(2500), &[B, NODE]);
+    assert_eq!((lan.owner(C1), lan.owner(C2), lan.owner(lost)), (Some(B), Some(B), Some(A)));
+    let mut claims = lan.heard.clone();
+    claims.retain(|claim| claim.claim_type == ClaimType::Claim);
+    assert_eq!(claims, [C1, C2].map(|client| Claim::claiming(B, client, UNTAGGED, GROUP)));
+}
+
+/// A route that the algorithm takes for dead is enough.
+#[test]
+fn a_gateway_without_a_route_loses_its_clients_at_once() {
+    let mut lan = a_serves();
+    lan.gateways[1].mesh.0.insert(A, 0);
+    lan.run(Duration::from_millis(1500), &[A, B, NODE]);
+    assert_eq!(lan.owner(C1), Some(B));
+}
+
+/// A gateway whose OGMs were never heard, of a mesh beyond, for instance, is not doubted.
+#[test]
+fn a_gateway_that_was_never_heard_keeps_its_clients() {
+    let mut lan = Lan::of(&[A, B]);
+    for gateway in &mut lan.gateways {
+        gateway.start(s(1));
+        gateway.announced(C1);
+    }
+    lan.run(Duration::from_secs(35), &[NODE]);
+    let now = lan.now;
+    lan.gateways[0].claimed(now, C1);
+    lan.gateways[1].frame(now, Claim::claiming(A, C1, UNTAGGED, GROUP));
+    lan.run(Duration::from_secs(30), &[NODE]);
+    assert_eq!(lan.owner(C1), Some(A));
+}
+
+/// BLA-13: without a mesh it gives up its clients, for those gateways that do not take over by themselves.
+#[test]
+fn bla_13_a_gateway_that_does_not_hear_the_mesh_gives_up_its_clients() {
+    let mut a = a_serves().gateways.remove(0);
+    let now = s(36);
+    a.said();
+    for metric in a.mesh.0.values_mut() {
+        *metric = 0;
+    }
+    a.run_to(now + Duration::from_secs(6));
+    assert_eq!(a.owner(C1), Some(A));
+    a.run_to(now + Duration::from_millis(7500));
+    assert_eq!((a.owner(C1), a.owner(C2)), (None, None));
+    let unclaims = a.said().iter().filter(|claim| claim.claim_type == ClaimType::Unclaim).count();
+    assert_eq!(unclaims, 2);
+}
+
+/// Three gateways: one heir for each client, and they agree who.
+#[test]
+fn several_heirs_agree() {
+    let third = Mac([2, 0, 0, 0, 0, 4]);
+    let mut lan = Lan::of(&[A, B, third]);
+    for gateway in &mut lan.gateways {
+        gateway.mesh.0.insert(third, 200);
+        gateway.start(s(1));
+        gateway.announced(C1);
+    }
+    lan.run(Duration::from_secs(35), &[A, B, third, NODE]);
+    let now = lan.now;
+    lan.gateways[0].claimed(now, C1);
+    for other in [1, 2] {
+        let group = lan.gateways[other].bla.group;
+        lan.gateways[other].frame(now, Claim::claiming(A, C1, UNTAGGED, group));
+    }
+    lan.run(Duration::from_secs(6), &[B, third, NODE]);
+    let owner = lan.owner(C1);
+    assert!([Some(B), Some(third)].contains(&owner), "{owner:?}");
+}

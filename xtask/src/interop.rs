@@ -10,6 +10,7 @@
 mod capture;
 mod decode;
 pub(crate) mod echo;
+mod lan;
 mod net;
 mod node;
 mod record;

@@ -4,6 +4,7 @@
 //! play with kernel nodes only is its *baseline*: it shows that what is asked for is what the module
 //! itself does.
 
+mod bla;
 mod chain;
 mod dat;
 mod diamond;
@@ -93,6 +94,11 @@ const SCENARIOS: &[Scenario] = &[
     Scenario { name: "roam", kinds: "K-N-K", seconds: 100, play: roam::play, about: roam::ABOUT },
     Scenario { name: "dat", kinds: "K-N-K-N", seconds: 90, play: dat::play, about: dat::ABOUT },
     Scenario { name: "dat", kinds: "N-K-N-K", seconds: 90, play: dat::play, about: dat::ABOUT },
+    Scenario { name: "bla", kinds: "K-K-K", seconds: 190, play: bla::play, about: bla::ABOUT },
+    Scenario { name: "bla", kinds: "K-N-K", seconds: 190, play: bla::play, about: bla::ABOUT },
+    Scenario { name: "bla", kinds: "N-K-N", seconds: 190, play: bla::play, about: bla::ABOUT },
+    Scenario { name: "bla", kinds: "N-N-N", seconds: 190, play: bla::play, about: bla::ABOUT },
+    Scenario { name: "bla", kinds: "N-N-K", seconds: 190, play: bla::play, about: bla::ABOUT },
     Scenario { name: "start", kinds: "K-N", seconds: 40, play: start::play, about: start::ABOUT },
     Scenario { name: "first-broadcast", kinds: "K-N", seconds: 50, play: start::first_broadcast, about: start::ABOUT_BROADCAST },
     Scenario { name: "interface-down", kinds: "K-N", seconds: 70, play: interface_down::play, about: interface_down::ABOUT },

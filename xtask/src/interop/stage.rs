@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::capture::Pcapng;
+use super::lan::Lan;
 use super::node::Programs;
 use super::record::Record;
 use super::scenarios::{self, Scenario};
@@ -40,6 +41,14 @@ impl Stage {
     /// Builds a mesh of the scenario's own kinds on one Ethernet that all nodes hear.
     pub(crate) fn segment(&mut self) -> Result<Scene<'_>> {
         self.build(self.kinds, Wires::Segment)
+    }
+
+    /// The same, with a LAN that these nodes will be bridged to.
+    pub(crate) fn segment_with_lan(&mut self, gateways: &[u8]) -> Result<(Scene<'_>, Lan)> {
+        let Self { record, lab, programs, capture, kinds, .. } = self;
+        let scene = Scene::build(record, lab, programs, capture, kinds, Wires::Segment)?;
+        let lan = Lan::lay(lab, &scene, gateways)?;
+        Ok((scene, lan))
     }
 
     fn build(&mut self, kinds: &str, wires: Wires<'_>) -> Result<Scene<'_>> {

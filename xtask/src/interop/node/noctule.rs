@@ -40,6 +40,9 @@ pub(super) fn start(node: &Node) -> Result<Daemon> {
     for (option, word) in ["--gw-mode", "--gw-bandwidth"].into_iter().zip(settings.role.words()) {
         command.args([option, word]);
     }
+    if !settings.bridge_loop_avoidance {
+        command.arg("--no-bridge-loop-avoidance");
+    }
     for &index in node.interfaces() {
         command.args(["--interface", &node.interface(index)]);
     }

@@ -256,10 +256,21 @@ impl BridgeLoopAvoidance {
                     (Claim::loop_detecting(own, random, Vid::UNTAGGED, 0).source, until)
                 });
                 let gate = self.table.gate();
-                Arc::new(BridgedLan { group: self.group, announced, gate, loop_detect })
+                let rivals = self
+                    .table
+                    .backbones()
+                    .filter(|(mac, ..)| *mac != own && self.is_well(*mac))
+                    .map(|(mac, vid, _)| (mac, vid))
+                    .collect();
+                Arc::new(BridgedLan { group: self.group, announced, rivals, gate, loop_detect })
             });
         }
         self.published.clone()
+    }
+
+    /// Whether another gateway hears the mesh, as far as we can tell: it is heard there.
+    fn is_well(&self, gateway: Mac) -> bool {
+        self.rhythms.contains_key(&gateway) && !self.doubts.contains_key(&gateway)
     }
 
     /// Names the LAN in claim frames; `None` while there is none.

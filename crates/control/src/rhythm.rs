@@ -36,6 +36,11 @@ impl Rhythm {
         self.heard = now;
     }
 
+    /// A new OGM came after a silence that says nothing.
+    pub(crate) fn resume(&mut self, now: Instant) {
+        self.heard = now;
+    }
+
     /// When it has been silent for so long that it may be dead.
     pub(crate) fn silent_at(&self) -> Instant {
         self.heard + self.pause.unwrap_or(self.first_pause).saturating_mul(2) + GRACE

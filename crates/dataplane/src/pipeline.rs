@@ -70,6 +70,8 @@ struct State {
     remote: RecentClients,
     /// Which gateway serves clients whose claims the engine has yet to publish; the zero address: none.
     claims: RecentClients,
+    /// Clients that another gateway was left to claim.
+    yielded: RecentClients,
     lan_duplicates: LanDuplicates,
     /// Here a merged packet is put together.
     merged: Vec<u8>,
@@ -95,6 +97,7 @@ impl Pipeline {
             local: RecentClients::new(settings.recent_clients, hash),
             remote: RecentClients::new(settings.recent_clients, hash),
             claims: RecentClients::new(settings.recent_clients, hash),
+            yielded: RecentClients::new(settings.recent_clients, hash),
             lan_duplicates: LanDuplicates::new(hash),
             merged: Vec::new(),
             destinations: Vec::new(),

@@ -3,6 +3,7 @@
 
 use crate::VidSet;
 use core::sync::atomic::Ordering;
+use noctule_wire::checksum::crc32c_raw;
 use noctule_wire::{Claim as ClaimFrame, Client, Instant, Mac, Vid};
 use portable_atomic::AtomicU64;
 
@@ -13,10 +14,26 @@ pub struct BridgedLan {
     pub group: u16,
     /// VLANs that this node has announced itself on (BLA-17).
     pub announced: VidSet,
+    /// Other gateways that the mesh can hear, in order.
+    pub rivals: Box<[(Mac, Vid)]>,
     /// VLANs on which group frames are held back (BLA-38, per VLAN: BLA-42 `[REC]`).
     pub gate: VidSet,
     /// Source of our own loop detection frames (BLA-66); until when one that comes back counts as a loop.
     pub loop_detect: Option<(Mac, Instant)>,
+}
+
+impl BridgedLan {
+    /// Whether we, `own`, are the one to claim a client that nobody serves, when a frame for all shows it to several gateways
+    /// at the same moment. All who count like this come to the same result, and the LAN gets one copy. The reference has no such
+    /// rule: there each claims, and the LAN gets as many.
+    pub fn is_first_choice(&self, own: Mac, client: Client) -> bool {
+        let rank = |gateway: Mac| {
+            let seed = crc32c_raw(0x6e6f_6374, &gateway.0);
+            (crc32c_raw(seed, &client.mac.0), gateway)
+        };
+        let rivals = self.rivals.iter().filter(|(_, vid)| *vid == client.vid);
+        rivals.map(|(rival, _)| rank(*rival)).all(|rival| rival < rank(own))
+    }
 }
 
 /// Which gateway serves a client of the mesh into the LAN.
@@ -57,4 +74,37 @@ pub enum BridgeNews {
     Traffic(Vid),
     /// Our own loop detection frame came back by the mesh, on this VLAN (BLA-67).
     Loop(Vid),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gateways_agree_who_is_the_first_choice_and_share_the_clients() {
+        let gateways = [1, 2, 3].map(|last| Mac([2, 0xba, 0, 0, last, 1]));
+        let mut shares = [0; 3];
+        for number in 0..300u16 {
+            let [high, low] = number.to_be_bytes();
+            let client = Client::untagged(Mac([2, 0xc1, 0, 0, high, low]));
+            let chosen: Vec<usize> = (0..3)
+                .filter(|which| {
+                    let own = gateways[*which];
+                    let others = gateways.into_iter().filter(|mac| *mac != own);
+                    let rivals = others.map(|mac| (mac, Vid::UNTAGGED)).collect();
+                    let lan = BridgedLan { rivals, ..BridgedLan::default() };
+                    lan.is_first_choice(own, client)
+                })
+                .collect();
+            assert_eq!(chosen.len(), 1, "{client:?}");
+            shares[chosen[0]] += 1;
+        }
+        assert!(shares.iter().all(|share| (70..130).contains(share)), "{shares:?}");
+        // A rival on another VLAN is none.
+        let rivals = Box::new([(gateways[1], Vid::from_tci(10))]);
+        let lan = BridgedLan { rivals, ..BridgedLan::default() };
+        assert!((0..50).all(|last| {
+            lan.is_first_choice(gateways[0], Client::untagged(Mac([2, 0, 0, 0, 0, last])))
+        }));
+    }
 }

@@ -1,7 +1,7 @@
 //! A node of the mesh, and the way to it.
 
 use crate::{IFACES_MAX, Iface};
-use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use noctule_wire::{Mac, Ttvn};
 use portable_atomic::AtomicU64;
 
@@ -49,6 +49,7 @@ pub struct Originator {
     birth: u64,
     routers: [AtomicU64; View::COUNT],
     metric: AtomicU32,
+    doubtful: AtomicBool,
     ttvn: AtomicU8,
 }
 
@@ -62,6 +63,7 @@ impl Originator {
             birth,
             routers: [const { AtomicU64::new(0) }; View::COUNT],
             metric: AtomicU32::new(0),
+            doubtful: AtomicBool::new(false),
             ttvn: AtomicU8::new(0),
         }
     }
@@ -102,6 +104,15 @@ impl Originator {
 
     pub(crate) fn set_metric(&self, metric: u32) {
         self.metric.store(metric, Ordering::Relaxed);
+    }
+
+    /// Whether its next hop has been silent for so long that anybody else who serves the same client is better.
+    pub fn is_doubtful(&self) -> bool {
+        self.doubtful.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_doubtful(&self, doubtful: bool) {
+        self.doubtful.store(doubtful, Ordering::Relaxed);
     }
 
     /// The last version of its client table that we have seen.

@@ -115,14 +115,14 @@ impl Guard<'_> {
     }
 
     /// Among those who announce `client` and have a default route, the one with the best metric; of equals the one that
-    /// announced last (TT-74).
+    /// announced last (TT-74). One whose next hop has fallen silent comes behind all others `[DEV]`.
     pub fn best_announcer(&self, client: Client) -> Option<BestAnnouncer<'_>> {
         let entry = self.global(client)?;
-        let mut best: Option<(u32, BestAnnouncer<'_>)> = None;
+        let mut best: Option<((bool, u32), BestAnnouncer<'_>)> = None;
         for mac in entry.announcers.as_slice() {
             let Some(originator) = self.originator(*mac) else { continue };
             let Some(router) = originator.router(View::Default) else { continue };
-            let metric = originator.metric();
+            let metric = (!originator.is_doubtful(), originator.metric());
             if best.as_ref().is_none_or(|(best_metric, _)| metric > *best_metric) {
                 best = Some((metric, BestAnnouncer { originator, router, flags: entry.flags }));
             }
@@ -243,6 +243,11 @@ impl Writer {
     /// Sets the metric of a known originator's default route.
     pub fn set_metric(&mut self, mac: Mac, metric: u32) {
         self.with_originator(mac, |originator| originator.set_metric(metric));
+    }
+
+    /// Sets whether the way to a known originator is in doubt.
+    pub fn set_doubtful(&mut self, mac: Mac, doubtful: bool) {
+        self.with_originator(mac, |originator| originator.set_doubtful(doubtful));
     }
 
     /// Sets the last table version seen of a known originator.

@@ -14,10 +14,18 @@ const SILENT_AFTER_INTERVALS: u32 = 5;
 /// intervals a burst of interference would do.
 const SILENT_AFTER_MIN: Duration = Duration::from_secs(3);
 
+/// The same until it is in doubt.
+const DOUBTFUL_AFTER_MIN: Duration = Duration::from_secs(2);
+
 /// After how long without any OGM frame a neighbour counts as silent.
 pub(super) fn silent_after(orig_interval: Duration) -> Duration {
     let intervals = orig_interval.saturating_mul(SILENT_AFTER_INTERVALS) + orig_interval / 2;
     intervals.max(SILENT_AFTER_MIN)
+}
+
+/// After how long a neighbour is in doubt: whoever else serves the same client is better. To be wrong costs nothing.
+pub(super) fn doubtful_after(orig_interval: Duration) -> Duration {
+    (orig_interval.saturating_mul(2) + orig_interval / 2).max(DOUBTFUL_AFTER_MIN)
 }
 
 /// One neighbour on one of our interfaces.

@@ -125,6 +125,8 @@ pub(super) struct Originator {
     tvlv_seq: Option<SeqNo>,
     /// The metric readers see.
     pub(super) metric: u8,
+    /// Whether the neighbour that leads there is in doubt, as last published.
+    pub(super) doubtful: bool,
 }
 
 impl Originator {
@@ -138,6 +140,7 @@ impl Originator {
             views: vec![Some(Route::default())],
             tvlv_seq: None,
             metric: 0,
+            doubtful: false,
         }
     }
 

@@ -1,6 +1,6 @@
 //! What has not been heard of for long is forgotten (section 10), and what has fallen silent is passed over.
 
-use super::neighbour::silent_after;
+use super::neighbour::{doubtful_after, silent_after};
 use super::originator::{Candidate, Originator, Slot};
 use super::{BatmanIv, IvEvent};
 use crate::interfaces::Interfaces;
@@ -8,6 +8,7 @@ use crate::{Context, Event};
 use core::time::Duration;
 use noctule_fib::{Iface, NextHop, View};
 use noctule_wire::{Instant, Mac};
+use std::collections::BTreeSet;
 
 /// A candidate that delivered nothing for longer is forgotten (PURGE).
 const CANDIDATE_TIMEOUT: Duration = Duration::from_secs(200);
@@ -20,7 +21,28 @@ impl BatmanIv {
     /// The tick of every second.
     pub(super) fn housekeep(&mut self, ctx: &mut Context<'_>, interfaces: &Interfaces) {
         self.purge(ctx, interfaces);
+        self.doubt(ctx);
         self.pass_over_silent(ctx);
+    }
+
+    /// Says of each originator whether the neighbour that leads there has been silent for some time.
+    fn doubt(&mut self, ctx: &mut Context<'_>) {
+        let limit = doubtful_after(ctx.settings.orig_interval);
+        let silent: BTreeSet<NextHop> = self
+            .neighbours
+            .iter()
+            .filter(|(_, neighbour)| neighbour.heard.timed_out(ctx.now, limit))
+            .map(|(hop, _)| *hop)
+            .collect();
+        let slots: Vec<_> = self.originators.in_order().collect();
+        for slot in slots {
+            let originator = self.originators.get_mut(slot);
+            let doubtful = !silent.is_empty()
+                && originator.router(View::Default).is_some_and(|hop| silent.contains(&hop));
+            if core::mem::replace(&mut originator.doubtful, doubtful) != doubtful {
+                ctx.fib.set_doubtful(originator.mac, doubtful);
+            }
+        }
     }
 
     /// Removes what timed out or uses an interface that is not active, and chooses routers anew where something was

@@ -80,7 +80,16 @@ impl BridgeLoopAvoidance {
             return;
         }
         let rhythm = Rhythm::new(ctx.now, ctx.settings.orig_interval);
-        self.rhythms.entry(originator).and_modify(|rhythm| rhythm.heard(ctx.now)).or_insert(rhythm);
+        // Whoever was silent for too long has come back, or we have: that is no rhythm.
+        let again = |rhythm: &mut Rhythm| {
+            if rhythm.silent_at() > ctx.now {
+                rhythm.heard(ctx.now)
+            } else {
+                rhythm.resume(ctx.now)
+            }
+        };
+        self.stale |= !self.rhythms.contains_key(&originator);
+        self.rhythms.entry(originator).and_modify(again).or_insert(rhythm);
     }
 
     /// Takes over the clients of gateways that the mesh does not hear any more, and gives up our own when we do not hear
@@ -105,6 +114,7 @@ impl BridgeLoopAvoidance {
                 self.take_over(ctx, own, gateway);
             }
         }
+        self.stale |= self.doubts.len() != doubts.len();
         self.doubts = doubts;
         let has_mesh = |mac: &Mac| routing.metric(*mac).is_some_and(|metric| metric > 0);
         if routing.originators().iter().any(has_mesh) {

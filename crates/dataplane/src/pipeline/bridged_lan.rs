@@ -148,6 +148,17 @@ impl Session<'_> {
             Server::Us(Some(entry)) => entry.use_at(*now),
             Server::Us(None) => {}
             Server::Another if is_copy => return Err(Discard::ForeignClaim),
+            // Whoever is to claim it has the frame, too. If nobody did by the next one, we do.
+            Server::Nobody
+                if is_copy
+                    && !lan.is_first_choice(own, client)
+                    && state.yielded.age(*now, client).is_none_or(|age| age < CLAIM_RACE) =>
+            {
+                if state.yielded.age(*now, client).is_none() {
+                    state.yielded.set(*now, client, Mac::ZERO);
+                }
+                return Err(Discard::ForeignClaim);
+            }
             // BLA-58: a claim is about a station.
             Server::Nobody | Server::Another if client.mac.is_station() => {
                 state.claims.set(*now, client, own);

@@ -14,6 +14,8 @@ use noctule_wire::{Client, Instant, Mac};
 const RETRY: Duration = Duration::from_millis(100);
 /// For this long a hint stands in for the table entry that it asks for.
 const VALID: Duration = Duration::from_secs(2);
+/// For this long it is known that another one was given the chance.
+const REMEMBERED: Duration = Duration::from_secs(60);
 /// Places that one key can lie in: as many as share a cache line or two.
 const WAYS: usize = 4;
 
@@ -79,6 +81,11 @@ impl RecentClients {
         let age = |place: &usize| set[*place].map(|entry| entry.hinted);
         let place = same.or_else(|| (0..WAYS).min_by_key(age)).unwrap_or(0);
         set[place] = Some(Entry { client, originator, hinted: now });
+    }
+
+    /// How long ago `client` was noted, if that was in the last minute.
+    pub(crate) fn age(&self, now: Instant, client: Client) -> Option<Duration> {
+        self.find(client).map(|entry| now.since(entry.hinted)).filter(|age| *age < REMEMBERED)
     }
 
     /// Where `client` was noted so lately that the engine has hardly heard of it.

@@ -34,6 +34,32 @@ fn the_clients_of_a_gateway_that_the_mesh_does_not_hear_are_taken_over() {
     assert_eq!(claims, [C1, C2].map(|client| Claim::claiming(B, client, UNTAGGED, GROUP)));
 }
 
+/// Each knows whom to leave a client to: those that the mesh hears.
+#[test]
+fn a_gateway_that_the_mesh_does_not_hear_is_no_rival() {
+    let mut lan = two();
+    let rivals = |lan: &mut Lan| lan.gateways[1].bla.lan().unwrap().rivals.clone();
+    assert_eq!(*rivals(&mut lan), [(A, UNTAGGED)]);
+    lan.run(Duration::from_secs(5), &[B, NODE]);
+    assert!(rivals(&mut lan).is_empty());
+    lan.run(Duration::from_secs(5), &[A, B, NODE]);
+    assert_eq!(*rivals(&mut lan), [(A, UNTAGGED)]);
+}
+
+/// A gateway that was away itself for long does not take the others' silence for their rhythm.
+#[test]
+fn a_second_gateway_that_dies_is_missed_as_soon_as_the_first() {
+    let mut lan = a_serves();
+    lan.run(Duration::from_secs(30), &[B, NODE]);
+    assert_eq!(lan.owner(C1), Some(B));
+    lan.run(Duration::from_secs(10), &[A, B, NODE]);
+    let now = lan.now;
+    lan.gateways[0].claimed(now, C1);
+    lan.gateways[1].frame(now, Claim::claiming(A, C1, UNTAGGED, GROUP));
+    lan.run(Duration::from_secs(5), &[B, NODE]);
+    assert_eq!(lan.owner(C1), Some(B));
+}
+
 /// A route that the algorithm takes for dead is enough.
 #[test]
 fn a_gateway_without_a_route_loses_its_clients_at_once() {

@@ -12,6 +12,8 @@
 //!   only (BLA-42). The gate is one for each VLAN.
 //! * It takes over the clients of a gateway that the mesh does not hear any more, and gives up its own when it does not
 //!   hear the mesh ([`periodic`]).
+//! * Gateways of this kind know each other by a mark in the padding of their announcements, and agree who claims a new
+//!   client; to others it is left (BLA-N1).
 //! * After two gateways have claimed a client at once, one of them claims it again (BLA-98): the next announcement would
 //!   be too late for 10 s of broadcasts.
 
@@ -24,7 +26,7 @@ mod tests;
 use crate::rhythm::Rhythm;
 use crate::{Context, Event, Output, Routing};
 use core::time::Duration;
-use noctule_fib::{BridgeNews, BridgedLan, VidSet, VlanSet};
+use noctule_fib::{BridgeNews, BridgedLan, Rival, VidSet, VlanSet};
 use noctule_wire::checksum::crc16_arc;
 use noctule_wire::{Claim, Client, Instant, Mac, Vid};
 use periodic::{LOOK, LOOP_DETECT_PERIODS, PERIOD};
@@ -260,7 +262,7 @@ impl BridgeLoopAvoidance {
                     .table
                     .backbones()
                     .filter(|(mac, ..)| *mac != own && self.is_well(*mac))
-                    .map(|(mac, vid, _)| (mac, vid))
+                    .map(|(gateway, vid, backbone)| Rival { gateway, vid, yields: backbone.yields })
                     .collect();
                 Arc::new(BridgedLan { group: self.group, announced, rivals, gate, loop_detect })
             });
@@ -314,7 +316,7 @@ impl BridgeLoopAvoidance {
 
     fn announce(&self, ctx: &mut Context<'_>, own: Mac, vid: Vid) {
         let crc = self.table.backbone(own, vid).map_or(0, |backbone| backbone.crc);
-        self.emit(ctx, Claim::announcing(own, crc, vid, self.group));
+        self.emit(ctx, Claim::announcing(own, crc, vid, self.group).marked());
     }
 
     /// Serves a client from here on, and says so.

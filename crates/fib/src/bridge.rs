@@ -7,6 +7,17 @@ use noctule_wire::checksum::crc32c_raw;
 use noctule_wire::{Claim as ClaimFrame, Client, Instant, Mac, Vid};
 use portable_atomic::AtomicU64;
 
+/// Another gateway of the LAN.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Rival {
+    /// Its originator address.
+    pub gateway: Mac,
+    /// On which VLAN.
+    pub vid: Vid,
+    /// Whether it leaves a client to the first choice (BLA-N1). The reference does not.
+    pub yields: bool,
+}
+
 /// Bridge loop avoidance, while it works: part of the snapshot of this node.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct BridgedLan {
@@ -14,8 +25,8 @@ pub struct BridgedLan {
     pub group: u16,
     /// VLANs that this node has announced itself on (BLA-17).
     pub announced: VidSet,
-    /// Other gateways that the mesh can hear, in order.
-    pub rivals: Box<[(Mac, Vid)]>,
+    /// Other gateways that the mesh can hear.
+    pub rivals: Box<[Rival]>,
     /// VLANs on which group frames are held back (BLA-38, per VLAN: BLA-42 `[REC]`).
     pub gate: VidSet,
     /// Source of our own loop detection frames (BLA-66); until when one that comes back counts as a loop.
@@ -24,16 +35,23 @@ pub struct BridgedLan {
 
 impl BridgedLan {
     /// Whether we, `own`, are the one to claim a client that nobody serves, when a frame for all shows it to several gateways
-    /// at the same moment. All who count like this come to the same result, and the LAN gets one copy. The reference has no such
-    /// rule: there each claims, and the LAN gets as many.
+    /// at the same moment (BLA-N1). All who count like this come to the same result, and the LAN gets one copy. The reference
+    /// has no such rule: there each claims, and the LAN gets as many; so we leave the client to those who do not yield.
     pub fn is_first_choice(&self, own: Mac, client: Client) -> bool {
         let rank = |gateway: Mac| {
             let seed = crc32c_raw(0x6e6f_6374, &gateway.0);
-            (crc32c_raw(seed, &client.mac.0), gateway)
+            (scatter(crc32c_raw(seed, &client.mac.0)), gateway)
         };
-        let rivals = self.rivals.iter().filter(|(_, vid)| *vid == client.vid);
-        rivals.map(|(rival, _)| rank(*rival)).all(|rival| rival < rank(own))
+        let mut rivals = self.rivals.iter().filter(|rival| rival.vid == client.vid);
+        rivals.all(|rival| rival.yields && rank(rival.gateway) < rank(own))
     }
+}
+
+/// The CRC alone is linear: among three gateways one would have half of the clients. (The finaliser of MurmurHash3.)
+fn scatter(mut sum: u32) -> u32 {
+    sum = (sum ^ (sum >> 16)).wrapping_mul(0x85eb_ca6b);
+    sum = (sum ^ (sum >> 13)).wrapping_mul(0xc2b2_ae35);
+    sum ^ (sum >> 16)
 }
 
 /// Which gateway serves a client of the mesh into the LAN.
@@ -91,7 +109,8 @@ mod tests {
                 .filter(|which| {
                     let own = gateways[*which];
                     let others = gateways.into_iter().filter(|mac| *mac != own);
-                    let rivals = others.map(|mac| (mac, Vid::UNTAGGED)).collect();
+                    let rival = |gateway| Rival { gateway, vid: Vid::UNTAGGED, yields: true };
+                    let rivals = others.map(rival).collect();
                     let lan = BridgedLan { rivals, ..BridgedLan::default() };
                     lan.is_first_choice(own, client)
                 })
@@ -100,9 +119,15 @@ mod tests {
             shares[chosen[0]] += 1;
         }
         assert!(shares.iter().all(|share| (70..130).contains(share)), "{shares:?}");
+        // Who does not count is left all of them.
+        let rival = Rival { gateway: gateways[1], vid: Vid::UNTAGGED, yields: false };
+        let lan = BridgedLan { rivals: Box::new([rival]), ..BridgedLan::default() };
+        assert!((0..50).all(|last| {
+            !lan.is_first_choice(gateways[0], Client::untagged(Mac([2, 0, 0, 0, 0, last])))
+        }));
         // A rival on another VLAN is none.
-        let rivals = Box::new([(gateways[1], Vid::from_tci(10))]);
-        let lan = BridgedLan { rivals, ..BridgedLan::default() };
+        let rival = Rival { gateway: gateways[1], vid: Vid::from_tci(10), yields: false };
+        let lan = BridgedLan { rivals: Box::new([rival]), ..BridgedLan::default() };
         assert!((0..50).all(|last| {
             lan.is_first_choice(gateways[0], Client::untagged(Mac([2, 0, 0, 0, 0, last])))
         }));

@@ -20,7 +20,7 @@ mod originator;
 mod tables;
 mod vlan;
 
-pub use bridge::{BridgeNews, BridgedLan, ClaimEntry};
+pub use bridge::{BridgeNews, BridgedLan, ClaimEntry, Rival};
 pub use clients::{Announcers, GlobalClient, LocalClient};
 pub use counters::{Counter, Counters};
 pub use dat::{DAT_CANDIDATES, DatRing};

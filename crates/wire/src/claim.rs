@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! | destination (6) | source (6) | 81 00 tci (4, if tagged) | 08 06 | 00 01 08 00 06 04 00 02 |
-//! | sender (6) | 0.0.0.0 | ff 43 05 | type (1) | group (2) | 0.0.0.0 |
+//! | sender (6) | 0.0.0.0 | ff 43 05 | type (1) | group (2) | 0.0.0.0 | 'Noct' (4, if marked) |
 //! ```
 
 use crate::ethernet::{ETHERNET_HEADER_LEN, Frame, VLAN_ETHERTYPE};
@@ -15,6 +15,8 @@ const ARP_ETHERNET_IPV4: [u8; 6] = [0x00, 0x01, 0x08, 0x00, 0x06, 0x04];
 const ARP_REPLY: [u8; 2] = [0x00, 0x02];
 const MAGIC: [u8; 3] = [0xff, 0x43, 0x05];
 const ANNOUNCE_PREFIX: [u8; 4] = [0x43, 0x05, 0x43, 0x05];
+/// Where others see padding.
+const MARK: [u8; 4] = *b"Noct";
 
 /// What a claim frame says.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -85,16 +87,26 @@ pub struct Claim {
     pub sender: Mac,
     /// Names the LAN; compared as a number (WIRE-107).
     pub group: u16,
+    /// Whether the mark follows of gateways that leave a client to the first choice among them (BLA-N1).
+    pub marked: bool,
 }
 
 impl Claim {
     /// Bytes with a VLAN tag.
-    pub const LEN_MAX: usize = ETHERNET_HEADER_LEN + 4 + ARP_LEN;
+    pub const LEN_MAX: usize = ETHERNET_HEADER_LEN + 4 + ARP_LEN + MARK.len();
 
     /// The originator `own` says that `client` is behind it.
     pub const fn claiming(own: Mac, client: Mac, vid: Vid, group: u16) -> Self {
         let destination = Mac::BROADCAST;
-        Self { destination, source: client, vid, claim_type: ClaimType::Claim, sender: own, group }
+        Self {
+            destination,
+            source: client,
+            vid,
+            claim_type: ClaimType::Claim,
+            sender: own,
+            group,
+            marked: false,
+        }
     }
 
     /// The originator `own` says that `client` is not behind it any more.
@@ -107,6 +119,7 @@ impl Claim {
             claim_type: ClaimType::Unclaim,
             sender: client,
             group,
+            marked: false,
         }
     }
 
@@ -115,20 +128,50 @@ impl Claim {
         let [a, b, c, d] = ANNOUNCE_PREFIX;
         let [e, f] = crc.to_be_bytes();
         let (destination, sender) = (Mac::BROADCAST, Mac([a, b, c, d, e, f]));
-        Self { destination, source: own, vid, claim_type: ClaimType::Announce, sender, group }
+        Self {
+            destination,
+            source: own,
+            vid,
+            claim_type: ClaimType::Announce,
+            sender,
+            group,
+            marked: false,
+        }
     }
 
     /// The originator `own` asks another backbone gateway for its claims.
     pub const fn requesting(own: Mac, asked: Mac, vid: Vid, group: u16) -> Self {
         let (destination, sender) = (asked, asked);
-        Self { destination, source: own, vid, claim_type: ClaimType::Request, sender, group }
+        Self {
+            destination,
+            source: own,
+            vid,
+            claim_type: ClaimType::Request,
+            sender,
+            group,
+            marked: false,
+        }
     }
 
     /// The originator `own` looks for a loop; `random` makes the source address `ba:be:…`.
     pub const fn loop_detecting(own: Mac, random: [u8; 4], vid: Vid, group: u16) -> Self {
         let [a, b, c, d] = random;
         let (destination, source) = (Mac::BROADCAST, Mac([0xba, 0xbe, a, b, c, d]));
-        Self { destination, source, vid, claim_type: ClaimType::LoopDetect, sender: own, group }
+        Self {
+            destination,
+            source,
+            vid,
+            claim_type: ClaimType::LoopDetect,
+            sender: own,
+            group,
+            marked: false,
+        }
+    }
+
+    /// The same with the mark.
+    #[must_use]
+    pub const fn marked(self) -> Self {
+        Self { marked: true, ..self }
     }
 
     /// The gateway that sent this, as far as other gateways must take it: a loop detection frame goes on its way, and so
@@ -158,9 +201,11 @@ impl Claim {
         announces.then(|| u16::from_be_bytes([e, f]))
     }
 
-    /// How many bytes [`Self::emit`] writes: 42, or 46 with a VLAN tag.
+    /// How many bytes [`Self::emit`] writes: 42, four more with a VLAN tag, and four more with the mark.
     pub const fn wire_len(&self) -> usize {
-        if self.vid.id().is_some() { Self::LEN_MAX } else { Self::LEN_MAX - 4 }
+        let tag = if self.vid.id().is_some() { 4 } else { 0 };
+        let mark = if self.marked { MARK.len() } else { 0 };
+        ETHERNET_HEADER_LEN + tag + ARP_LEN + mark
     }
 
     /// Writes the frame over `out`.
@@ -188,7 +233,11 @@ impl Claim {
         arp[20..23].copy_from_slice(&MAGIC);
         arp[23] = self.claim_type.into();
         arp[24..26].copy_from_slice(&self.group.to_be_bytes());
-        rest.copy_from_slice(&arp);
+        let (body, mark) = rest.split_at_mut(arp.len());
+        body.copy_from_slice(&arp);
+        if self.marked {
+            mark.copy_from_slice(&MARK);
+        }
     }
 }
 
@@ -206,7 +255,9 @@ pub fn recognise(frame: &[u8]) -> Recognised {
         }
         (ethertype, rest, tags) = (u16::from_be_bytes([e0, e1]), behind, tags.saturating_add(1));
     }
-    let Some(arp) = rest.first_chunk::<ARP_LEN>() else { return Recognised::No };
+    let Some((arp, padding)) = rest.split_first_chunk::<ARP_LEN>() else {
+        return Recognised::No;
+    };
     if ethertype != ARP_ETHERTYPE || arp[..6] != ARP_ETHERNET_IPV4 || arp[18..21] != MAGIC {
         return Recognised::No;
     }
@@ -221,5 +272,6 @@ pub fn recognise(frame: &[u8]) -> Recognised {
         claim_type: claim_type.into(),
         sender: Mac([s0, s1, s2, s3, s4, s5]),
         group: u16::from_be_bytes([g0, g1]),
+        marked: padding.starts_with(&MARK),
     })
 }

@@ -240,14 +240,16 @@ proptest! {
     fn claim_frame(
         (destination, source, sender) in (mac(), mac(), mac()),
         vid in prop_oneof![Just(0u16), 0x8001..0x9000u16],
-        (claim_type, group) in any::<(u8, u16)>(),
+        (claim_type, group, marked) in any::<(u8, u16, bool)>(),
     ) {
         let claim_type = ClaimType::from(claim_type);
-        let claim = Claim { destination, source, vid: Vid(vid), claim_type, sender, group };
+        let vid = Vid(vid);
+        let claim = Claim { destination, source, vid, claim_type, sender, group, marked };
         let mut bytes = vec![0xa5; claim.wire_len()];
         claim.emit(&mut bytes);
         prop_assert_eq!(recognise(&bytes), Recognised::Claim(claim));
-        for len in 0..bytes.len() {
+        let unmarked = Claim { marked: false, ..claim }.wire_len();
+        for len in 0..unmarked {
             prop_assert_eq!(recognise(&bytes[..len]), Recognised::No, "WIRE-105: all 28 ARP bytes");
         }
     }

@@ -92,6 +92,7 @@ impl BridgeLoopAvoidance {
         let now = ctx.now;
         let Some(backbone) = self.table.backbone_mut(sender, vid) else { return };
         backbone.heard = now;
+        backbone.yields = claim.marked;
         if backbone.crc == crc {
             backbone.sync = Sync::Synced;
             return;
@@ -126,6 +127,6 @@ impl BridgeLoopAvoidance {
         for mac in &backbone.clients {
             self.emit(ctx, Claim::claiming(own, *mac, vid, self.group));
         }
-        self.emit(ctx, Claim::announcing(own, backbone.crc, vid, self.group));
+        self.announce(ctx, own, vid);
     }
 }

@@ -26,6 +26,8 @@ pub(super) struct Backbone {
     pub(super) sync: Sync,
     /// When its claims were asked for last (BLA-28).
     pub(super) asked: Option<Instant>,
+    /// Whether its announcements have the mark (BLA-N1).
+    pub(super) yields: bool,
     /// Whom it serves.
     pub(super) clients: BTreeSet<Mac>,
 }
@@ -93,6 +95,7 @@ impl Table {
             crc: 0,
             sync: Sync::Synced,
             asked: None,
+            yields: false,
             clients: BTreeSet::new(),
         };
         self.backbones.insert(key, backbone);

@@ -129,11 +129,16 @@ impl Gateway {
         self.fib.set_global(Client::untagged(client), entry);
     }
 
-    /// The claim frames that it has sent.
+    /// The claim frames that it has sent; the mark left out, which has a test of its own.
     fn said(&mut self) -> Vec<Claim> {
+        self.sent().into_iter().map(|claim| Claim { marked: false, ..claim }).collect()
+    }
+
+    fn sent(&mut self) -> Vec<Claim> {
         let frames = core::mem::take(&mut self.outputs).into_iter().filter_map(|output| {
             let Output::ToHost { frame } = output else { return None };
             let Recognised::Claim(claim) = recognise(&frame) else { panic!("{frame:x?}") };
+            assert_eq!(claim.marked, claim.claim_type == ClaimType::Announce, "{claim:?}");
             Some(claim)
         });
         frames.collect()
@@ -190,9 +195,9 @@ impl Lan {
         for _ in 0..100 {
             let mut any = false;
             for from in 0..self.gateways.len() {
-                for claim in self.gateways[from].said() {
+                for claim in self.gateways[from].sent() {
                     any = true;
-                    self.heard.push(claim);
+                    self.heard.push(Claim { marked: false, ..claim });
                     for (to, gateway) in self.gateways.iter_mut().enumerate() {
                         if to != from {
                             gateway.frame(self.now, claim);

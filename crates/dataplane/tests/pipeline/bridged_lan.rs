@@ -3,7 +3,7 @@
 use crate::multicast::{GROUP as MCAST_GROUP, known, packet, v4};
 use crate::support::*;
 use noctule_dataplane::Hint;
-use noctule_fib::{BridgeNews, BridgedLan, Counter, VidSet};
+use noctule_fib::{BridgeNews, BridgedLan, Counter, Rival, VidSet};
 use noctule_wire::claim::ClaimType;
 use noctule_wire::payload::arp::{Arp, Operation};
 use noctule_wire::tvlv::translation_table::ClientFlags;
@@ -84,27 +84,28 @@ fn bla_10_bla_45_bla_106_a_new_client_of_the_mesh_is_claimed() {
     assert_eq!(outcome.delivered.len(), 2);
 }
 
-/// BLA-106 `[DEV]`: of several gateways that know of each other one claims a client that a frame for all shows; the others
+/// BLA-N1: of several gateways that know of each other one claims a client that a frame for all shows; the others
 /// leave it to that one, and do it themselves if it did not by the next frame.
 #[test]
-fn bla_106_a_gateway_leaves_the_claim_to_the_first_choice() {
-    let lan = |rival| BridgedLan { rivals: Box::new([(rival, NONE)]), ..BridgedLan::default() };
+fn bla_n1_a_gateway_leaves_the_claim_to_the_first_choice() {
+    let rival = |gateway| Rival { gateway, vid: NONE, yields: true };
+    let lan = |mac| BridgedLan { rivals: Box::new([rival(mac)]), ..BridgedLan::default() };
     let client = Client::untagged(ANNAS);
     let rivals = (0..=255).map(|last| Mac([2, 0xba, 0, 0, 0x77, last]));
     let (weak, strong): (Vec<_>, Vec<_>) =
         rivals.partition(|rival| lan(*rival).is_first_choice(BEN_0, client));
     let mut ben = bridged();
-    ben.change_lan(|lan| lan.rivals = Box::new([(weak[0], NONE)]));
+    ben.change_lan(|lan| lan.rivals = Box::new([rival(weak[0])]));
     assert_eq!(ben.receive(ms(0), 0, &flooded(1, &all(ANNAS))).delivered.len(), 2, "it is us");
     let mut ben = bridged();
-    ben.change_lan(|lan| lan.rivals = Box::new([(strong[0], NONE)]));
+    ben.change_lan(|lan| lan.rivals = Box::new([rival(strong[0])]));
     for (seqno, at, delivered) in [(1, 0, 0), (2, 99, 0), (3, 100, 2), (4, 101, 1)] {
         let outcome = ben.receive(ms(at), 0, &flooded(seqno, &all(ANNAS)));
         assert_eq!(outcome.delivered.len(), delivered, "{at} ms");
     }
     // What is sent to us alone, nobody else can deliver.
     let mut ben = bridged();
-    ben.change_lan(|lan| lan.rivals = Box::new([(strong[0], NONE)]));
+    ben.change_lan(|lan| lan.rivals = Box::new([rival(strong[0])]));
     let packet = unicast(50, 20, BEN_0, &hello(BENS, ANNAS));
     assert_eq!(ben.receive(ms(0), 0, &on_air(BEN_0, ANNA, &packet)).delivered.len(), 2);
 }

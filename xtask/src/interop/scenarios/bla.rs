@@ -201,7 +201,7 @@ fn once_each(scene: &mut Scene<'_>, wires: &mut Wires) -> Result<()> {
             } else {
                 scene.record.figure(format!("broadcasts {what}"), &seen);
             }
-            if (first && all_noctule(scene)) || (!first && has_noctule(scene)) {
+            if has_noctule(scene) {
                 let what = format!("BLA-107 BLA-108 BLA-118 each broadcast {what} arrives once");
                 scene.record.check(what, lost == 0 && twice == 0, seen);
             }
@@ -218,10 +218,6 @@ fn once_each(scene: &mut Scene<'_>, wires: &mut Wires) -> Result<()> {
 /// and then neither delivers (BLA-98).
 fn has_noctule(scene: &Scene<'_>) -> bool {
     [1, 2].iter().any(|number| scene.node(*number).kind == Kind::Noctule)
-}
-
-fn all_noctule(scene: &Scene<'_>) -> bool {
-    [1, 2].iter().all(|number| scene.node(*number).kind == Kind::Noctule)
 }
 
 fn table<T: serde::de::DeserializeOwned>(scene: &Scene<'_>, at: u8, name: &str) -> Result<Vec<T>> {

@@ -36,14 +36,25 @@ fn the_clients_of_a_gateway_that_the_mesh_does_not_hear_are_taken_over() {
 
 /// Each knows whom to leave a client to: those that the mesh hears.
 #[test]
-fn a_gateway_that_the_mesh_does_not_hear_is_no_rival() {
+fn bla_n1_a_gateway_that_the_mesh_does_not_hear_is_no_rival() {
     let mut lan = two();
     let rivals = |lan: &mut Lan| lan.gateways[1].bla.lan().unwrap().rivals.clone();
-    assert_eq!(*rivals(&mut lan), [(A, UNTAGGED)]);
+    let rival = Rival { gateway: A, vid: UNTAGGED, yields: true };
+    assert_eq!(*rivals(&mut lan), [rival]);
     lan.run(Duration::from_secs(5), &[B, NODE]);
     assert!(rivals(&mut lan).is_empty());
     lan.run(Duration::from_secs(5), &[A, B, NODE]);
-    assert_eq!(*rivals(&mut lan), [(A, UNTAGGED)]);
+    assert_eq!(*rivals(&mut lan), [rival]);
+}
+
+/// Whose announcements lack the mark claims whatever it sees.
+#[test]
+fn bla_n1_a_gateway_without_the_mark_does_not_yield() {
+    let mut lan = two();
+    let now = lan.now;
+    lan.gateways[1].frame(now, Claim::announcing(A, 0, UNTAGGED, GROUP));
+    let rivals = lan.gateways[1].bla.lan().unwrap().rivals.clone();
+    assert_eq!(*rivals, [Rival { gateway: A, vid: UNTAGGED, yields: false }]);
 }
 
 /// A gateway that was away itself for long does not take the others' silence for their rhythm.

@@ -210,3 +210,29 @@ fn mcast_01_mcast_04_mcast_08_the_own_container() {
     node.published();
     assert_eq!(node.part.own_value(), Some([0x38, 0, 0, 0]), "no active interface at all");
 }
+
+/// What changes on the host changes what the next OGM says, and nothing else does. MCAST-25: a bridge of which nothing is
+/// known wants everything.
+#[test]
+fn mcast_02_mcast_25_the_own_container_follows_the_host() {
+    let mut node = Node::new();
+    let good = querier(true, false);
+    let rows = [
+        (HostMulticast::default(), 0x38, "plain"),
+        (HostMulticast { router_ipv4: true, ..HostMulticast::default() }, 0x30, "a router"),
+        (bridged(Querier::default(), Querier::default()), 0x27, "a bridge that says nothing"),
+        (bridged(good, Querier::default()), 0x2d, "an IGMP querier"),
+        (bridged(good, good), 0x39, "and one for MLD"),
+        (bridged(querier(true, true), good), 0x33, "the first is shadowing"),
+        (HostMulticast::default(), 0x38, "plain again"),
+    ];
+    for (host, flags, what) in rows {
+        for _ in 0..2 {
+            node.part.set_host(&node.interfaces, &host);
+            node.published();
+            assert_eq!(node.part.own_value(), Some([flags, 0, 0, 0]), "{what}");
+        }
+        let queriers = host.bridge.map(|bridge| [bridge.querier_ipv4, bridge.querier_ipv6]);
+        assert_eq!(node.part.own().unwrap().queriers, queriers, "{what}");
+    }
+}

@@ -125,17 +125,8 @@ impl MulticastMonitor {
         };
         host.router_ipv4 |= learned.router_ipv4;
         host.router_ipv6 |= learned.router_ipv6;
-        let state = self.state(bridge, mesh).ok().flatten().filter(|state| state.snooping);
-        let mut queriers = [Querier::default(); 2];
-        for (version, querier) in queriers.iter_mut().enumerate() {
-            let found = state.and_then(|state| state.queriers[version]);
-            let (Some(shadowing), Some(state)) = (found, state) else {
-                self.since[version] = None;
-                continue;
-            };
-            let since = *self.since[version].get_or_insert(now);
-            *querier = Querier { exists: since.timed_out(now, state.response), shadowing };
-        }
+        let state = self.state(bridge, mesh).ok().flatten();
+        let queriers = queriers(now, state, &mut self.since);
         let [querier_ipv4, querier_ipv6] = queriers;
         let groups = learned.groups.into_iter().collect();
         BridgeMulticast { groups, querier_ipv4, querier_ipv6 }
@@ -298,6 +289,27 @@ fn nested(value: &[u8], wanted: u16) -> impl Iterator<Item = &[u8]> {
     Attributes(value).filter(move |(kind, _)| *kind == wanted).map(|(_, value)| value)
 }
 
+/// The queriers for IPv4 and IPv6: none while the bridge does not snoop or says nothing (MCAST-25), nor before hosts had the
+/// time to answer.
+fn queriers(
+    now: Instant,
+    state: Option<BridgeState>,
+    since: &mut [Option<Instant>; 2],
+) -> [Querier; 2] {
+    let state = state.filter(|state| state.snooping);
+    let mut queriers = [Querier::default(); 2];
+    for (version, querier) in queriers.iter_mut().enumerate() {
+        let found = state.and_then(|state| state.queriers[version]);
+        let (Some(shadowing), Some(state)) = (found, state) else {
+            since[version] = None;
+            continue;
+        };
+        let begun = *since[version].get_or_insert(now);
+        *querier = Querier { exists: begun.timed_out(now, state.response), shadowing };
+    }
+    queriers
+}
+
 impl BridgeState {
     /// Reads the attributes of a bridge's link (MCAST-23).
     fn parse(attributes: Attributes<'_>, mesh: u32) -> Option<Self> {
@@ -439,6 +451,36 @@ mod tests {
         assert_eq!(state(&silent), [None, None], "no address, no queries");
         let ipv6 = [attribute(5, &[0xfe; 16]), attribute(6, &port(5)), attribute(7, &[0; 8])];
         assert_eq!(state(&ipv6), [None, Some(true)]);
+    }
+
+    #[test]
+    fn mcast_25_without_an_answer_there_is_no_querier() {
+        let response = Duration::from_secs(10);
+        let good = BridgeState { snooping: true, response, queriers: [Some(false), Some(true)] };
+        let at = |seconds| Instant::ZERO + Duration::from_secs(seconds);
+        let mut since = [None; 2];
+        let mut look = |seconds, state| {
+            queriers(at(seconds), state, &mut since)
+                .map(|querier| (querier.exists, querier.shadowing))
+        };
+        let none = [(false, false); 2];
+        assert_eq!(
+            look(1, Some(good)),
+            [(false, false), (false, true)],
+            "hosts are to answer first"
+        );
+        assert_eq!(look(12, Some(good)), [(true, false), (true, true)]);
+        for (what, state) in [
+            ("no answer", None),
+            ("no snooping", Some(BridgeState { snooping: false, ..good })),
+            ("no attributes", Some(BridgeState { queriers: [None; 2], ..good })),
+        ] {
+            assert_eq!(look(13, state), none, "{what}");
+            assert!(!look(14, Some(good))[0].0, "{what}: and then the time begins anew");
+        }
+        let nothing = attribute(libc::IFLA_LINKINFO, &attribute(IFLA_INFO_DATA, &[]));
+        let state = BridgeState::parse(Attributes(&nothing), 7);
+        assert_eq!(queriers(at(99), state, &mut [Some(at(1)); 2]), [Querier::default(); 2]);
     }
 
     #[test]

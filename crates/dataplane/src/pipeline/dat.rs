@@ -230,6 +230,10 @@ impl Session<'_> {
             reserved: 0,
             inner,
         };
+        // Never cut (DAT-16).
+        if packet.wire_len() > route.link.carries as usize {
+            return Err(Discard::TooLong);
+        }
         let pieces: [&[u8]; 3] = [&route.header(), &packet.header(), inner];
         out.transmit(route.hop.iface, super::carry_out::priority_of(inner), &pieces)
     }

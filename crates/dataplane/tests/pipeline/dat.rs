@@ -9,19 +9,24 @@ use noctule_wire::{Client, Discard, Instant, Mac, Unicast4Addr, Vid};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-const BENS_IP: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
-const CARAS_IP: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 3);
-const ANNAS_IP: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
-const UNKNOWN_IP: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 99);
+pub(crate) const BENS_IP: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
+pub(crate) const CARAS_IP: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 3);
+pub(crate) const ANNAS_IP: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+pub(crate) const UNKNOWN_IP: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 99);
 
 /// Ben, with Anna and Cara in the ring.
-fn member() -> Ben {
+pub(crate) fn member() -> Ben {
     let mut ben = Ben::default();
     ben.change(|node| node.dat = Some(Arc::new(DatRing::new([ANNA, CARA]))));
     ben
 }
 
-fn arp(operation: u16, to: Mac, sender: (Ipv4Addr, Mac), target: (Ipv4Addr, Mac)) -> Vec<u8> {
+pub(crate) fn arp(
+    operation: u16,
+    to: Mac,
+    sender: (Ipv4Addr, Mac),
+    target: (Ipv4Addr, Mac),
+) -> Vec<u8> {
     let mut packet = vec![0, 1, 8, 0, 6, 4];
     packet.extend(operation.to_be_bytes());
     packet.extend(sender.1.0);
@@ -31,20 +36,20 @@ fn arp(operation: u16, to: Mac, sender: (Ipv4Addr, Mac), target: (Ipv4Addr, Mac)
     ethernet(to, sender.1, 0x0806, &packet)
 }
 
-fn request(sender: (Ipv4Addr, Mac), target: Ipv4Addr) -> Vec<u8> {
+pub(crate) fn request(sender: (Ipv4Addr, Mac), target: Ipv4Addr) -> Vec<u8> {
     arp(1, Mac::BROADCAST, sender, (target, Mac::ZERO))
 }
 
-fn reply(sender: (Ipv4Addr, Mac), target: (Ipv4Addr, Mac)) -> Vec<u8> {
+pub(crate) fn reply(sender: (Ipv4Addr, Mac), target: (Ipv4Addr, Mac)) -> Vec<u8> {
     arp(2, target.1, sender, target)
 }
 
-fn known(ben: &Ben, ip: Ipv4Addr) -> Option<Mac> {
+pub(crate) fn known(ben: &Ben, ip: Ipv4Addr) -> Option<Mac> {
     ben.pipeline.arp_rows(ms(0)).find(|row| row.0 == ip && row.1 == Vid::UNTAGGED).map(|row| row.2)
 }
 
 /// The 4-address packets among what was sent: to whom, for what, with which frame.
-fn table_packets(outcome: &Outcome) -> Vec<(Mac, Subtype, Vec<u8>)> {
+pub(crate) fn table_packets(outcome: &Outcome) -> Vec<(Mac, Subtype, Vec<u8>)> {
     let parsed = outcome.sent.iter().filter_map(|(_, frame)| {
         let packet = Unicast4Addr::parse(&frame[14..]).ok()?;
         Some((packet.destination, packet.subtype, packet.inner.to_vec()))
@@ -53,7 +58,7 @@ fn table_packets(outcome: &Outcome) -> Vec<(Mac, Subtype, Vec<u8>)> {
 }
 
 /// Ben has heard from Cara that Cara's client is there.
-fn ben_who_knows_caras() -> Ben {
+pub(crate) fn ben_who_knows_caras() -> Ben {
     let mut ben = member();
     let told = request((CARAS_IP, CARAS), UNKNOWN_IP);
     ben.receive(ms(0), 1, &on_air(Mac::BROADCAST, CARA, &broadcast(50, 1, CARA, &told)));
@@ -298,7 +303,7 @@ fn dat_46_entries_for_the_table_are_not_delivered() {
 }
 
 /// A DHCPACK of a server for a client.
-fn ack(server: (Ipv4Addr, Mac), client: (Ipv4Addr, Mac), options: &[u8]) -> Vec<u8> {
+pub(crate) fn ack(server: (Ipv4Addr, Mac), client: (Ipv4Addr, Mac), options: &[u8]) -> Vec<u8> {
     let mut bootp = vec![0; 240];
     bootp[..3].copy_from_slice(&[2, 1, 6]);
     bootp[16..20].copy_from_slice(&client.0.octets());

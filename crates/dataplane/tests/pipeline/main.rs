@@ -5,6 +5,7 @@ mod broadcasts;
 mod carried;
 mod common_entry;
 mod dat;
+mod dat_carriers;
 mod dat_poisoning;
 mod fairness;
 mod fragments;

@@ -254,3 +254,77 @@ fn mcast_61_a_long_list_is_no_amplifier() {
     assert_eq!(outcome.sent.len(), 2);
     assert!(outcome.sent.iter().all(|(_, frame)| frame.len() < 14 + 12 + 38 * 6 + 62));
 }
+
+/// The walk ends where a container is broken: what was read before stands, and what comes behind is not looked at.
+#[test]
+fn mcast_51_a_broken_container_ends_the_list() {
+    let frame = v4([239, 1, 2, 3], 100);
+    let tracker = |mac: Mac| [&[7, 1, 0, 8, 0, 1], mac.0.as_slice()].concat();
+    let built = |containers: &[u8]| {
+        [&[0x05, 15, 9, 0, 0, containers.len() as u8], containers, &frame].concat()
+    };
+    #[rustfmt::skip]
+    let broken: [(&str, &[u8]); 3] = [
+        ("half a header",   &[0x77, 1]),
+        ("beyond the end",  &[0x77, 1, 0, 60, 0, 0]),
+        ("an odd length",   &[0x77, 1, 0, 1, 0, 0]),
+    ];
+    for (what, rubbish) in broken {
+        let mut ben = Ben::default();
+        let bytes = built(&[&tracker(CARA), rubbish].concat());
+        let outcome = ben.receive(ms(0), 0, &on_air(BEN_0, ANNA, &bytes));
+        let mut expected = bytes.clone();
+        expected[2] = 8;
+        assert_eq!(outcome.sent, [(1, on_air(CARA, BEN_1, &expected))], "{what}");
+        assert_eq!(outcome.dropped, [], "{what}");
+        if rubbish.len() > 2 {
+            let bytes = built(&[rubbish, &tracker(CARA)].concat());
+            let outcome = ben.receive(ms(0), 0, &on_air(BEN_0, ANNA, &bytes));
+            assert_eq!(outcome.sent.len(), 0, "{what}");
+        }
+    }
+}
+
+/// MCAST-57: by the way that Ben's own frames go, whichever interface it came by.
+#[test]
+fn mcast_56_mcast_57_one_copy_for_each_neighbour_whatever_the_interface() {
+    let mut ben = Ben::default();
+    let far = originators(&mut ben, 2);
+    let (here, there) = (link(0), link(1));
+    let hop = |iface| Some(noctule_fib::NextHop { iface, mac: CARA });
+    let elsewhere = Some(noctule_fib::NextHop { iface: here, mac: ANNA });
+    for (mac, own) in [(far[0], here), (far[1], there)] {
+        ben.writer.set_router(mac, noctule_fib::View::Default, hop(own));
+        ben.writer.set_router(mac, noctule_fib::View::Arrival(here), elsewhere);
+    }
+    let frame = v4([239, 1, 2, 3], 100);
+    let outcome = ben.receive(ms(0), 0, &on_air(BEN_0, ANNA, &packet(9, &far, &frame)));
+    assert_eq!(outcome.sent, [(0, on_air(CARA, BEN_0, &packet(8, &far, &frame)))]);
+    ben.announce(GROUP, ClientFlags::NONE, &far);
+    ben.writer.set_multicast(known());
+    let outcome = ben.send(ms(0), &frame);
+    assert_eq!(outcome.sent, [(0, on_air(CARA, BEN_0, &packet(50, &far, &frame)))]);
+}
+
+/// One neighbour that cannot be served costs the others, and this node's host, nothing. No copy is longer than what came.
+#[test]
+fn mcast_58_what_fails_for_one_goes_on_for_the_others() {
+    let frame = v4([239, 1, 2, 3], 100);
+    for count in 1..=6 {
+        let mut ben = Ben::default();
+        let far = originators(&mut ben, count);
+        ben.change_link(0, |link| link.carries = 100);
+        let mut listed = far.clone();
+        listed.extend([CARA, BEN_0]);
+        let bytes = on_air(BEN_0, ANNA, &packet(9, &listed, &frame));
+        let outcome = ben.receive(ms(0), 0, &bytes);
+        assert_eq!(outcome.sent, [(1, on_air(CARA, BEN_1, &packet(8, &[CARA], &frame)))]);
+        assert_eq!(outcome.delivered, [&frame[..]]);
+        assert_eq!(outcome.dropped, [Discard::TooLong], "once, for Anna");
+        assert_eq!((outcome.counted(Counter::McastTx), outcome.counted(Counter::McastRx)), (1, 1));
+        ben.change_link(0, |link| link.carries = 1500);
+        let outcome = ben.receive(ms(0), 0, &bytes);
+        assert_eq!(outcome.sent.len(), 2);
+        assert!(outcome.sent.iter().all(|(_, copy)| copy.len() < bytes.len()));
+    }
+}

@@ -321,3 +321,26 @@ fn tt_77_order_within_a_diff() {
     assert_eq!(node.global_flags(Z), Some(NONE));
     assert_eq!(node.sent(), [] as [Vec<u8>; 0]);
 }
+
+/// Groups have as many announcers as there are listeners, keep no flag of one of them for all, and take nothing from ours.
+#[test]
+fn mcast_18_a_group_has_many_announcers_and_ours_stays() {
+    let group = Client::untagged(Mac([0x01, 0, 0x5e, 1, 2, 3]));
+    let odd = WIFI.or(ClientFlags(0x0400));
+    let mut node = node(&[(group, NONE)], &[]);
+    node.run(|table, ctx, _| table.set_listeners(ctx, &[group.mac].into()));
+    let table = [OWN_C, (group, odd)];
+    node.hear(C, &ogm(2, &table, &[change(odd, group)]));
+    assert_eq!(node.announcers(group), [C, B]);
+    assert_eq!(node.global_flags(group).map(|flags| flags.0 & 0x0400), Some(0));
+    assert!(node.is_mine(group), "no roaming of groups");
+    assert_eq!(
+        node.local_flags(group).map(|flags| flags.contains(ClientFlags::NOPURGE)),
+        Some(true)
+    );
+    node.hear(B, &ogm(2, &[OWN_B], &[change(DEL, group)]));
+    assert_eq!(node.announcers(group), [C]);
+    node.hear(C, &ogm(3, &[OWN_C], &[change(DEL.or(ROAM), group)]));
+    assert_eq!(node.announcers(group), [] as [Mac; 0]);
+    assert!(node.is_mine(group));
+}

@@ -70,8 +70,8 @@ const VERBS: &[Verb] = &[
     },
     Verb {
         name: "measure",
-        arguments: "",
-        about: "memory and processor time of a node in a mesh of 200, for docs/performance.md",
+        arguments: "[multicast]",
+        about: "memory and processor time of a node in a mesh of 200, or what multicast costs on the air, for docs/performance.md",
         run: measure::main,
     },
     Verb {

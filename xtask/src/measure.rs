@@ -1,10 +1,11 @@
-//! `cargo xtask measure`: what a node in a large mesh costs.
+//! `cargo xtask measure`: what a node in a large mesh costs, and what multicast costs on the air.
 //!
 //! A real node on this kernel, in a namespace, has simulated neighbours: [`crowd`] runs a mesh of engines and pipelines
 //! in step with the clock, and some of its ports lie on the node's cable. The figures go into docs/performance.md. They
 //! depend on the machine, so nothing is judged here.
 
 mod crowd;
+mod multicast;
 
 use std::process::ExitCode;
 use std::thread::sleep;
@@ -34,8 +35,13 @@ const NUMBER: u8 = 250;
 
 /// Measures, and prints.
 pub(crate) fn main(arguments: &[String]) -> Result<ExitCode> {
-    if !arguments.is_empty() {
-        return Err(BadUse::because("measure takes no arguments"));
+    match arguments {
+        [] => {}
+        [what] if what == "multicast" => {
+            multicast::main()?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        _ => return Err(BadUse::because("measure takes `multicast` or nothing")),
     }
     let program = program::noctule()?;
     if let Side::Outside(code) = enclose(&[(program::VARIABLE, program.as_os_str())])? {

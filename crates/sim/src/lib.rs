@@ -13,6 +13,7 @@
 //! assert_eq!(mesh.path(nodes[0], nodes[3]), Some(vec![nodes[1], nodes[2], nodes[3]]));
 //! ```
 
+mod audience;
 mod link;
 mod mesh;
 mod node;
@@ -20,6 +21,7 @@ mod outside;
 mod probe;
 mod topology;
 
+pub use audience::Heard;
 pub use link::Link;
 pub use mesh::{Mesh, NodeId, secs};
 pub use probe::Fault;

@@ -76,6 +76,7 @@ pub struct Mesh {
     watch: Watch,
     probes: u64,
     frames: u64,
+    payload_frames: u64,
 }
 
 impl Mesh {
@@ -101,6 +102,7 @@ impl Mesh {
             watch: Watch::default(),
             probes: 0,
             frames: 0,
+            payload_frames: 0,
         }
     }
 
@@ -255,7 +257,18 @@ impl Mesh {
     fn transmit(&mut self, from: NodeId, iface: Iface, frame: Vec<u8>) {
         self.frames += 1;
         let payload = &frame[ETHERNET_HEADER_LEN..];
-        if let Ok(PacketType::Unicast) = packet::packet_type(payload)
+        let packet_type = packet::packet_type(payload);
+        if matches!(
+            packet_type,
+            Ok(PacketType::Broadcast
+                | PacketType::Fragment
+                | PacketType::Multicast
+                | PacketType::Unicast
+                | PacketType::Unicast4Addr)
+        ) {
+            self.payload_frames += 1;
+        }
+        if let Ok(PacketType::Unicast) = packet_type
             && let Ok(unicast) = Unicast::parse(payload)
             && let Some((_, number)) = probe::parse(unicast.inner)
         {
@@ -305,6 +318,11 @@ impl Mesh {
     /// How many frames were put on links.
     pub fn frames(&self) -> u64 {
         self.frames
+    }
+
+    /// How many of them carried frames of hosts, or parts of such.
+    pub fn payload_frames(&self) -> u64 {
+        self.payload_frames
     }
 
     /// The host behind `from` sends one frame of `len` bytes behind the Ethernet header to the host behind `to`; returns

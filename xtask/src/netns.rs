@@ -6,6 +6,7 @@ mod commands;
 mod forwarding;
 mod fragments;
 mod gateway;
+mod groups;
 mod hostile;
 mod interfaces;
 mod lan;
@@ -39,6 +40,8 @@ const CASES: &[Case] = cases![
     lan::dhcp_crosses_three_hops,
     lan::arp_is_answered_once_across_three_hops,
     lan::ipv6_hosts_configure_themselves_across_three_hops,
+    lan::ipv6_hosts_find_the_router_radvd_across_three_hops,
+    groups::mcast_36_a_stream_to_a_group_reaches_who_joined_and_nobody_else,
     lan::mdns_finds_a_service_across_three_hops,
     lan::a_transfer_goes_on_while_the_phone_walks,
     broadcast::broadcasts_pass_at_once_after_start,

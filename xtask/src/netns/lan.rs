@@ -12,10 +12,10 @@ use crate::node::{Node, wait_for_ping};
 use crate::packages;
 
 /// For a program that ends by itself.
-const SOON: Duration = Duration::from_secs(30);
+pub(super) const SOON: Duration = Duration::from_secs(30);
 
 /// The path of a program, or why the case cannot run.
-fn program(name: &str, package: &str) -> Result<String> {
+pub(super) fn program(name: &str, package: &str) -> Result<String> {
     let found = packages::find(name);
     let path = found.ok_or_else(|| Skipped::because(format!("no {name} (package {package})")))?;
     Ok(path.display().to_string())
@@ -100,20 +100,47 @@ pub(super) fn arp_is_answered_once_across_three_hops() -> Result<()> {
 }
 
 pub(super) fn ipv6_hosts_configure_themselves_across_three_hops() -> Result<()> {
+    let options = ["--enable-ra", "--dhcp-range=fd00:98::,ra-only,2m", "--ra-param=eth0,4,60"];
+    hosts_configure_themselves(|router| dnsmasq(router, &options))
+}
+
+pub(super) fn ipv6_hosts_find_the_router_radvd_across_three_hops() -> Result<()> {
+    let radvd = program("radvd", "radvd")?;
+    hosts_configure_themselves(|router| {
+        router.set_sysctl("net.ipv6.conf.all.forwarding", "1")?;
+        let script = format!(
+            "mount -t tmpfs tmpfs /run && cat > /run/radvd.conf <<'END'\n\
+             interface eth0 {{\n\
+             AdvSendAdvert on; MinRtrAdvInterval 3; MaxRtrAdvInterval 4; AdvDefaultLifetime 60;\n\
+             prefix fd00:98::/64 {{ AdvOnLink on; AdvAutonomous on; }};\n\
+             RDNSS fd00:98::1 {{ }};\n\
+             }};\n\
+             END\n\
+             exec {radvd} --nodaemon --logmethod stderr --config /run/radvd.conf --pidfile /run/radvd.pid\n"
+        );
+        router.spawn("radvd", &["unshare", "--mount", "sh", "-c", &script])
+    })
+}
+
+/// A router behind the first node advertises a network; a host behind the last takes an address of it, and the two reach each
+/// other.
+fn hosts_configure_themselves(router: impl FnOnce(&Namespace) -> Result<Process>) -> Result<()> {
     let lan = Lan::new()?;
     lan.here.namespace.add_address("eth0", "fd00:98::1/64")?;
-    let options = ["--enable-ra", "--dhcp-range=fd00:98::,ra-only,2m", "--ra-param=eth0,4,60"];
-    let _router = dnsmasq(&lan.here.namespace, &options)?;
+    let router = router(&lan.here.namespace)?;
     lan.there.plug(&lan.lab, &lan.nodes[3])?;
     let ip = program("ip", "iproute2")?;
     let own = wait_for(LIMIT, "a host has an address of the router's network", || {
         let words = [ip.as_str(), "-6", "-o", "address", "show", "dev", "eth0"];
         let said = lan.there.namespace.run(&words, SOON)?.success()?;
         let ready = |line: &&str| line.contains(" fd00:98:") && !line.contains("tentative");
-        let line = said.lines().find(ready).with_context(|| said.clone())?;
+        let line = said.lines().find(ready).with_context(|| format!("{said}{}", router.log()))?;
         let own = line.split_whitespace().nth(3).context("an address")?;
         Ok(own.split('/').next().unwrap_or_default().to_owned())
     })?;
+    let words = [ip.as_str(), "-6", "route", "show", "default"];
+    let routes = lan.there.namespace.run(&words, SOON)?.success()?;
+    ensure!(routes.contains("via fe80::"), "no default route: {routes}");
     let ping = program("ping", "iputils-ping")?;
     for (from, to) in [(&lan.there, "fd00:98::1"), (&lan.here, own.as_str())] {
         let words = [ping.as_str(), "-6", "-c", "3", "-i", "0.2", "-W", "5", to];

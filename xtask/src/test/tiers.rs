@@ -134,6 +134,8 @@ pub(crate) const TIERS: &[Tier] = &[
             Need::Helpful("avahi-browse", "avahi-utils"),
             Need::Helpful("dbus-daemon", "dbus"),
             Need::Helpful("iperf3", "iperf3"),
+            Need::Helpful("iperf", "iperf"),
+            Need::Helpful("radvd", "radvd"),
         ],
         limit: minutes(15),
         run: |job| job.verb(&["netns"]),

@@ -42,6 +42,7 @@ const CASES: &[Case] = cases![
     lan::ipv6_hosts_configure_themselves_across_three_hops,
     lan::ipv6_hosts_find_the_router_radvd_across_three_hops,
     groups::mcast_36_a_stream_to_a_group_reaches_who_joined_and_nobody_else,
+    groups::mcast_17_a_flood_of_memberships_takes_no_place_from_clients,
     lan::mdns_finds_a_service_across_three_hops,
     lan::a_transfer_goes_on_while_the_phone_walks,
     broadcast::broadcasts_pass_at_once_after_start,

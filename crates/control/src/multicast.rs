@@ -8,10 +8,12 @@ mod host;
 #[cfg(test)]
 mod tests;
 
+use host::Crowded;
 pub use host::{BridgeMulticast, HostMulticast, Querier};
 
 use crate::interfaces::Interfaces;
 use crate::{Context, Routing};
+use noctule_fib::{Counter, Counters};
 use noctule_wire::tvlv::multicast::MulticastFlags;
 use noctule_wire::tvlv::{Containers, Kind};
 use noctule_wire::{Mac, Multicast as Packet};
@@ -47,6 +49,9 @@ pub struct OwnMulticast {
 #[derive(Debug)]
 pub(crate) struct Multicast {
     host: Option<HostMulticast>,
+    /// How many groups of IPv4 and IPv6 it has joined.
+    group_counts: (usize, usize),
+    crowded: Crowded,
     /// Own flags; `None` until the host has been looked at (MCAST-01).
     own: Option<MulticastFlags>,
     /// Originators whose containers were evaluated; the others are [`MulticastFlags::INITIAL`] (MCAST-26).
@@ -63,6 +68,8 @@ impl Multicast {
     pub(crate) fn new() -> Self {
         Self {
             host: None,
+            group_counts: (0, 0),
+            crowded: Crowded::default(),
             own: None,
             peers: BTreeMap::new(),
             published: noctule_fib::Multicast::default(),
@@ -71,17 +78,29 @@ impl Multicast {
         }
     }
 
-    /// The host looks like this. Returns the groups to announce, computed with the new flags (MCAST-03).
+    /// The host looks like this. Returns the groups to announce, computed with the new flags (MCAST-03): at most `groups_max`
+    /// of IPv4 and as many of IPv6, so that who joins ever more groups leaves the clients their places (MCAST-17 `[DEV]`).
     pub(crate) fn set_host(
         &mut self,
+        counters: &Counters,
         interfaces: &Interfaces,
         host: &HostMulticast,
+        groups_max: usize,
     ) -> BTreeSet<Mac> {
         if self.host.as_ref() != Some(host) {
             self.host = Some(host.clone());
+            self.group_counts = host.group_counts();
         }
-        self.own = Some(host.flags(has_capability(interfaces)));
-        host.listeners()
+        let (ipv4, ipv6) = self.group_counts;
+        for (crowded, count) in [(&mut self.crowded.ipv4, ipv4), (&mut self.crowded.ipv6, ipv6)] {
+            // Not back and forth at the limit.
+            let limit = if *crowded { groups_max / 4 * 3 } else { groups_max };
+            let now = count > limit;
+            counters.add(Counter::McastGroupsFull, u64::from(now && !*crowded));
+            *crowded = now;
+        }
+        self.own = Some(host.flags(has_capability(interfaces), self.crowded));
+        host.listeners(self.crowded)
     }
 
     /// The value of the own container; `None` if there is nothing to announce yet.
@@ -116,7 +135,7 @@ impl Multicast {
     pub(crate) fn publish(&mut self, ctx: &mut Context<'_>, interfaces: &Interfaces) {
         // The links may have changed since the host was looked at.
         if let Some(host) = &self.host {
-            self.own = Some(host.flags(has_capability(interfaces)));
+            self.own = Some(host.flags(has_capability(interfaces), self.crowded));
         }
         let able = self.own.is_some_and(|own| own.contains(MulticastFlags::HAVE_PACKETS));
         if !self.stale {

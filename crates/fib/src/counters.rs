@@ -113,6 +113,8 @@ counters! {
     DatEvicted = "dat_evicted",
     /// UNCLAIM frames from the LAN that did not come from the gateway that had claimed (BLA-31).
     BlaStrangeUnclaim = "bla_strange_unclaim",
+    /// Times that somebody here had joined too many groups to announce them one by one (MCAST-17).
+    McastGroupsFull = "mcast_groups_full",
 }
 
 /// One thread's counters. Adding is for that thread alone; reading is for everybody.

@@ -1,4 +1,4 @@
-//! A stream to a group, from hosts behind bridges to hosts behind bridges: who joined gets all of it, the others none.
+//! Groups of hosts behind bridges: who joined gets all of a stream, the others none; and somebody who joins ever more of them.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 
 use super::bridge::{Client, bridge};
+use super::hostile::{MEMORY_MAX, inject, resident};
 use super::lan::{SOON, program};
 use super::{LIMIT, chain};
 use crate::lab::{FrameSocket, Lab, wait_for};
@@ -134,5 +135,114 @@ pub(super) fn mcast_36_a_stream_to_a_group_reaches_who_joined_and_nobody_else() 
     let packets = nodes[0].counter("mcast_tx_local")? - before[0];
     let all = nodes[0].counter("tx")? - before[1];
     ensure!(packets > 700, "{packets} of {all} frames went as multicast packets");
+    Ok(())
+}
+
+/// How many groups somebody joins, of IPv4 and as many of IPv6: as many as a bridge remembers without giving up, of which all
+/// would not find a place in the table of clients; then so many that the bridge gives up and snoops no more.
+const FLOODS: [u32; 2] = [1900, 20_000];
+
+/// The sum of 16-bit words that IP and ICMP carry.
+fn checksum(bytes: &[u8]) -> [u8; 2] {
+    let mut sum: u32 = bytes
+        .chunks(2)
+        .map(|pair| u32::from(pair[0]) << 8 | u32::from(*pair.get(1).unwrap_or(&0)))
+        .sum();
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    (!(sum as u16)).to_be_bytes()
+}
+
+/// An IGMPv2 report of the group `239.a.b.c`.
+fn igmp_report(source: [u8; 6], number: u32) -> Vec<u8> {
+    let [_, a, b, c] = number.to_be_bytes();
+    let group = [239, a, b, c];
+    let mut igmp = [&[0x16, 0, 0, 0], group.as_slice()].concat();
+    let sum = checksum(&igmp);
+    igmp[2..4].copy_from_slice(&sum);
+    // With the router alert option.
+    let mut ip = vec![0x46, 0xc0, 0, 32, 0, 0, 0, 0, 1, 2, 0, 0, 10, 98, 0, 99];
+    ip.extend(group);
+    ip.extend([0x94, 4, 0, 0]);
+    let sum = checksum(&ip);
+    ip[10..12].copy_from_slice(&sum);
+    let to = [0x01, 0, 0x5e, a & 0x7f, b, c];
+    let mut frame = [&to[..], &source, &[8, 0], &ip, &igmp].concat();
+    frame.resize(60, 0);
+    frame
+}
+
+/// An MLDv1 report of the group `ff05::a:b:c`.
+fn mld_report(source: [u8; 6], number: u32) -> Vec<u8> {
+    let mut group = [0; 16];
+    group[..2].copy_from_slice(&[0xff, 5]);
+    group[12..].copy_from_slice(&number.to_be_bytes());
+    let mut from = [0; 16];
+    from[..2].copy_from_slice(&[0xfe, 0x80]);
+    from[15] = 0x99;
+    let mut icmp = [&[131, 0, 0, 0, 0, 0, 0, 0], group.as_slice()].concat();
+    let pseudo = [&from[..], &group, &[0, 0, 0, 24, 0, 0, 0, 58], &icmp].concat();
+    let sum = checksum(&pseudo);
+    icmp[2..4].copy_from_slice(&sum);
+    let [.., a, b, c, d] = group;
+    let to = [0x33, 0x33, a, b, c, d];
+    let ip = [0x60, 0, 0, 0, 0, 32, 0, 1];
+    // Hop-by-hop options: router alert, and two bytes of padding.
+    let options = [58, 0, 5, 2, 0, 0, 1, 0];
+    [&to[..], &source, &[0x86, 0xdd], &ip, &from, &group, &options, &icmp].concat()
+}
+
+pub(super) fn mcast_17_a_flood_of_memberships_takes_no_place_from_clients() -> Result<()> {
+    let (lab, mut nodes) = chain(&["anna", "ben", "cara"])?;
+    for node in &nodes {
+        bridge(node)?;
+    }
+    let mallory = host(&lab, "mallory", 1, &nodes[0])?;
+    let old = host(&lab, "old", 2, &nodes[0])?;
+    let far = host(&lab, "far", 3, &nodes[2])?;
+    wait_for_ping(&old.namespace, far.address(), LIMIT)?;
+    ask_for_members(&nodes)?;
+    let socket = FrameSocket::open(&mallory.namespace, "eth0")?;
+    let before = resident(&mut nodes, 0)?;
+    for (flood, number) in FLOODS.into_iter().zip(4..) {
+        for group in 0..flood {
+            for report in [igmp_report, mld_report] {
+                inject(&socket, &report([0x06, 0xc1, 0, 0, 0, 0x99], group))?;
+            }
+            if group.is_multiple_of(64) {
+                sleep(Duration::from_millis(2));
+            }
+        }
+        wait_for(LIMIT, "all multicast is wanted instead", || {
+            let said = nodes[0].ask(&["mcast_flags", "-n"])?;
+            ensure!(said.contains("own flags: [U4"), "{said}");
+            ensure!(nodes[0].counter("mcast_groups_full")? > 0, "it was not counted");
+            Ok(())
+        })?;
+        let rows = nodes[2].table("transglobal")?;
+        let is_group = |row: &&serde_json::Value| {
+            let mac = row["tt_address"].as_str().unwrap_or_default();
+            mac.starts_with("01:") || mac.starts_with("33:")
+        };
+        let groups = rows.iter().filter(is_group).count();
+        println!("        {flood} groups of each kind joined: {groups} announced");
+        ensure!(groups < 600, "{groups} groups are announced");
+        // Who was there before is reached, and who comes now is announced.
+        wait_for_ping(&far.namespace, old.address(), LIMIT)?;
+        let late = host(&lab, &format!("late{number}"), number, &nodes[0])?;
+        wait_for_ping(&late.namespace, far.address(), LIMIT)?;
+        wait_for(LIMIT, "it is announced", || late.is_announced_by(&nodes[0], &nodes[2]))?;
+    }
+    for index in 0..nodes.len() {
+        let after = resident(&mut nodes, index)?;
+        println!(
+            "        {}: {:.1} MiB resident, anna had {:.1} MiB before",
+            nodes[index].name(),
+            after as f64 / f64::from(1 << 20),
+            before as f64 / f64::from(1 << 20)
+        );
+        ensure!(after <= MEMORY_MAX, "{after} bytes resident");
+    }
     Ok(())
 }

@@ -204,7 +204,7 @@ pub(super) fn bad_frames_are_dropped_counted_and_not_multiplied() -> Result<()> 
 }
 
 /// Sends a frame as soon as the sender's own queue has room, so that every frame counts.
-fn inject(socket: &FrameSocket, frame: &[u8]) -> Result<()> {
+pub(super) fn inject(socket: &FrameSocket, frame: &[u8]) -> Result<()> {
     wait_for(LIMIT, "the queue has room", || match socket.send(frame) {
         Err(error)
             if error.raw_os_error() == Some(libc::ENOBUFS)

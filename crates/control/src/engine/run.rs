@@ -138,7 +138,9 @@ impl Engine {
             }
             Input::Multicast(host) => {
                 let (mut ctx, parts) = self.split(now);
-                let groups = parts.multicast.set_host(parts.interfaces, host);
+                let groups_max = parts.table.groups_max(&ctx);
+                let groups =
+                    parts.multicast.set_host(ctx.counters, parts.interfaces, host, groups_max);
                 parts.table.set_listeners(&mut ctx, &groups);
             }
             Input::Bridged(bridged) => {

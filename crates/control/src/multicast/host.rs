@@ -45,9 +45,17 @@ impl Querier {
     }
 }
 
+/// Whether somebody has joined so many groups, of IPv4 and of IPv6, that they are not announced one by one: all groups of that
+/// version are wanted instead, as without a querier (MCAST-17 `[DEV]`).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct Crowded {
+    pub(super) ipv4: bool,
+    pub(super) ipv6: bool,
+}
+
 impl HostMulticast {
     /// The flags of the own container (MCAST-06 to MCAST-11).
-    pub(super) fn flags(&self, have_packets: bool) -> MulticastFlags {
+    pub(super) fn flags(&self, have_packets: bool, crowded: Crowded) -> MulticastFlags {
         let set = |flags: MulticastFlags, on: bool, flag: MulticastFlags| {
             if on { flags.or(flag) } else { flags }
         };
@@ -55,20 +63,27 @@ impl HostMulticast {
         flags = set(flags, have_packets, MulticastFlags::HAVE_PACKETS);
         flags = set(flags, !self.router_ipv4, MulticastFlags::NO_ROUTER_IPV4);
         flags = set(flags, !self.router_ipv6, MulticastFlags::NO_ROUTER_IPV6);
-        let Some(bridge) = &self.bridge else { return flags };
-        flags = flags.or(MulticastFlags::WANT_UNSNOOPABLE);
-        if !bridge.querier_ipv4.serves() {
+        flags = set(flags, self.bridge.is_some(), MulticastFlags::WANT_UNSNOOPABLE);
+        let bridge = self.bridge.as_ref();
+        if crowded.ipv4 || bridge.is_some_and(|bridge| !bridge.querier_ipv4.serves()) {
             flags = flags.or(MulticastFlags::WANT_IPV4).without(MulticastFlags::NO_ROUTER_IPV4);
         }
-        if !bridge.querier_ipv6.serves() {
+        if crowded.ipv6 || bridge.is_some_and(|bridge| !bridge.querier_ipv6.serves()) {
             flags = flags.or(MulticastFlags::WANT_IPV6).without(MulticastFlags::NO_ROUTER_IPV6);
         }
         flags
     }
 
+    /// How many groups of IPv4 and of IPv6 would be announced.
+    pub(super) fn group_counts(&self) -> (usize, usize) {
+        let listeners = self.listeners(Crowded::default());
+        let ipv6 = listeners.iter().filter(|mac| mac.0[0] == 0x33).count();
+        (listeners.len() - ipv6, ipv6)
+    }
+
     /// The addresses to announce as clients (MCAST-13 to MCAST-16, MCAST-19).
-    pub(super) fn listeners(&self) -> BTreeSet<Mac> {
-        let flags = self.flags(false);
+    pub(super) fn listeners(&self, crowded: Crowded) -> BTreeSet<Mac> {
+        let flags = self.flags(false, crowded);
         let own = self.memberships.iter().filter(|group| !is_interface_local(**group));
         let behind = self.bridge.iter().flat_map(|bridge| &bridge.groups);
         own.chain(behind)

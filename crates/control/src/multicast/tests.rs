@@ -45,7 +45,7 @@ fn mcast_06_mcast_07_mcast_08_mcast_09_mcast_10_mcast_11_own_flags() {
         (&bridged(good, none), true, 0x2d, "only IGMP has one"),
     ];
     for (host, able, expected, because) in rows {
-        assert_eq!(host.flags(able), MulticastFlags(expected), "{because}");
+        assert_eq!(host.flags(able, Crowded::default()), MulticastFlags(expected), "{because}");
     }
 }
 
@@ -63,18 +63,26 @@ fn mcast_13_mcast_14_mcast_15_mcast_16_mcast_19_who_is_announced() {
     let plain = HostMulticast { memberships: groups(&all), ..HostMulticast::default() };
     let expected =
         ["224.0.0.1", "224.0.0.251", "239.1.2.3", "ff02::1", "ff02::1:ff00:1", "ff05::1:3"];
-    assert_eq!(plain.listeners(), macs(&expected));
+    assert_eq!(plain.listeners(Crowded::default()), macs(&expected));
     let router = HostMulticast { router_ipv4: true, router_ipv6: true, ..plain.clone() };
     let expected = ["224.0.0.1", "224.0.0.251", "ff02::1", "ff02::1:ff00:1"];
-    assert_eq!(router.listeners(), macs(&expected), "a router gets the rest anyway");
+    assert_eq!(
+        router.listeners(Crowded::default()),
+        macs(&expected),
+        "a router gets the rest anyway"
+    );
     let good = querier(true, false);
     let mut host = HostMulticast { memberships: groups(&all), ..bridged(good, good) };
     host.bridge.as_mut().unwrap().groups = groups(&["239.7.7.7", "ff02::fb", "10.0.0.1"]);
     let expected = ["239.1.2.3", "ff02::1:ff00:1", "ff05::1:3", "239.7.7.7", "ff02::fb"];
-    assert_eq!(host.listeners(), macs(&expected), "U covers 224.0.0.0/24 and ff02::1");
+    assert_eq!(
+        host.listeners(Crowded::default()),
+        macs(&expected),
+        "U covers 224.0.0.0/24 and ff02::1"
+    );
     host.bridge.as_mut().unwrap().querier_ipv4 = Querier::default();
     let expected = ["ff02::1:ff00:1", "ff05::1:3", "ff02::fb"];
-    assert_eq!(host.listeners(), macs(&expected), "4 covers all of IPv4");
+    assert_eq!(host.listeners(Crowded::default()), macs(&expected), "4 covers all of IPv4");
     assert_eq!(group_mac("239.129.2.3".parse().unwrap()), Mac([1, 0, 0x5e, 1, 2, 3]));
     let solicited = group_mac("ff02::1:ff12:3456".parse().unwrap());
     assert_eq!(solicited, Mac([0x33, 0x33, 0xff, 0x12, 0x34, 0x56]));
@@ -107,6 +115,7 @@ struct Node {
     writer: Writer,
     fib: Fib,
     settings: Settings,
+    counters: Counters,
 }
 
 impl Node {
@@ -118,9 +127,15 @@ impl Node {
         interfaces.attach(Iface::new(0).unwrap(), link, IfaceSettings::default());
         let fib = writer.reader();
         let (part, settings) = (Multicast::new(), Settings::default());
-        let mut node = Self { part, interfaces, writer, fib, settings };
-        node.part.set_host(&node.interfaces, &HostMulticast::default());
+        let counters = Counters::default();
+        let mut node = Self { part, interfaces, writer, fib, settings, counters };
+        node.look(&HostMulticast::default(), 16);
         node
+    }
+
+    /// Returns the groups that are announced.
+    fn look(&mut self, host: &HostMulticast, groups_max: usize) -> BTreeSet<Mac> {
+        self.part.set_host(&self.counters, &self.interfaces, host, groups_max)
     }
 
     fn published(&mut self) -> noctule_fib::Multicast {
@@ -228,11 +243,54 @@ fn mcast_02_mcast_25_the_own_container_follows_the_host() {
     ];
     for (host, flags, what) in rows {
         for _ in 0..2 {
-            node.part.set_host(&node.interfaces, &host);
+            node.look(&host, 16);
             node.published();
             assert_eq!(node.part.own_value(), Some([flags, 0, 0, 0]), "{what}");
         }
         let queriers = host.bridge.map(|bridge| [bridge.querier_ipv4, bridge.querier_ipv6]);
         assert_eq!(node.part.own().unwrap().queriers, queriers, "{what}");
     }
+}
+
+/// `[DEV]`: ever more groups do not fill the table of clients; all of that IP version is wanted instead.
+#[test]
+fn mcast_17_too_many_groups_are_not_announced_one_by_one() {
+    let good = querier(true, false);
+    let mut node = Node::new();
+    let joined = |ipv4: u8, ipv6: u8| {
+        let mut host = bridged(good, good);
+        let bridge = host.bridge.as_mut().unwrap();
+        bridge.groups.extend((0..ipv4).map(|last| IpAddr::from([239, 1, 2, last])));
+        // The same Ethernet address: counts once.
+        bridge.groups.extend((0..ipv4).map(|last| IpAddr::from([238, 1, 2, last])));
+        bridge.groups.extend(
+            (0..ipv6)
+                .map(|last| IpAddr::from([0xff, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, last])),
+        );
+        host
+    };
+    #[rustfmt::skip]
+    let rows = [
+        // groups => announced, flags, times that it was too much
+        ((16, 16), (32, 0x39), 0, "as many as may be"),
+        ((17, 16), (16, 0x33), 1, "one more"),
+        ((200, 16), (16, 0x33), 1, "many more"),
+        ((13, 16), (16, 0x33), 1, "not back and forth at the limit"),
+        ((12, 16), (28, 0x39), 1, "back again"),
+        ((12, 17), (12, 0x2d), 2, "IPv6"),
+        ((99, 99), (0, 0x27), 3, "both"),
+        ((0, 0), (0, 0x39), 3, "all have left"),
+    ];
+    for ((ipv4, ipv6), (announced, flags), times, what) in rows {
+        let host = joined(ipv4, ipv6);
+        for _ in 0..2 {
+            assert_eq!(node.look(&host, 16).len(), announced, "{what}");
+            node.published();
+            assert_eq!(node.part.own_value(), Some([flags, 0, 0, 0]), "{what}");
+        }
+        assert_eq!(node.counters.get(Counter::McastGroupsFull), times, "{what}");
+    }
+    // The table of clients has become smaller.
+    assert_eq!(node.look(&joined(20, 0), 32).len(), 20);
+    assert_eq!(node.look(&joined(20, 0), 16).len(), 0);
 }

@@ -2,11 +2,22 @@
 
 use super::TranslationTable;
 use crate::Context;
-use noctule_wire::tvlv::translation_table::ClientFlags;
+use noctule_wire::tvlv::translation_table::{Change, ClientFlags};
 use noctule_wire::{Client, Mac};
 use std::collections::BTreeSet;
 
+/// Which share of the local table groups of one IP version may take.
+const GROUPS_SHARE: usize = 8;
+/// So many groups find a place in any case: what an ordinary host joins by itself, twice.
+const GROUPS_MIN: usize = 16;
+
 impl TranslationTable {
+    /// How many groups of one IP version are announced at most (MCAST-17 `[DEV]`).
+    pub(crate) fn groups_max(&self, ctx: &Context<'_>) -> usize {
+        let room = (self.packet_limit / Change::LEN).min(ctx.settings.limits.local_clients);
+        (room / GROUPS_SHARE).max(GROUPS_MIN)
+    }
+
     /// These are the groups from here on: first the stale ones go, then new ones come (MCAST-03). One that finds no room
     /// is tried again with the next call.
     pub(crate) fn set_listeners(&mut self, ctx: &mut Context<'_>, groups: &BTreeSet<Mac>) {

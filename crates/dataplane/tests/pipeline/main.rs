@@ -17,6 +17,7 @@ mod isolation;
 mod learning;
 mod multicast;
 mod narrow_paths;
+mod odd_frames;
 mod priority;
 mod support;
 mod to_host;

@@ -10,6 +10,7 @@ mod groups;
 mod hostile;
 mod interfaces;
 mod lan;
+mod lan_attacks;
 mod learning;
 mod listeners;
 mod scripts;
@@ -69,6 +70,7 @@ const CASES: &[Case] = cases![
     gateway::gw_27_gw_63_gw_77_a_dead_gateway_is_replaced_in_five_seconds,
     hostile::bad_frames_are_dropped_counted_and_not_multiplied,
     hostile::invented_originators_fill_a_table_and_no_more,
+    lan_attacks::odd_and_hostile_frames_of_a_lan_client_stop_nobody,
     learning::tt_35_all_clients_that_speak_in_one_second_are_announced,
     learning::tt_17_a_million_made_up_clients_fill_a_table_and_no_more,
     listeners::rubbish_at_the_control_socket_holds_nobody_up,

@@ -48,6 +48,10 @@ impl Session<'_> {
         match arp.operation {
             Operation::Request => {
                 self.learn_address((arp.sender_ip, vid), arp.sender_mac);
+                // Everybody is to hear it, not only the tables (DAT-30 `[DEV]`).
+                if arp.is_announcement() {
+                    return Ok(HostArp::Ordinary);
+                }
                 let handled = match answerable(&self.guard, &self.state.dat, target) {
                     Some(mac) => {
                         // A client behind this node answers for itself (DAT-32).
@@ -126,6 +130,9 @@ impl Session<'_> {
         let (sender, target) = ((arp.sender_ip, vid), (arp.target_ip, vid));
         if arp.operation == Operation::Request {
             self.learn_address(sender, arp.sender_mac);
+            if arp.is_announcement() {
+                return true;
+            }
             let Some(mac) = answerable(&self.guard, &self.state.dat, target) else { return true };
             return self.answer_mesh(&arp, mac, vid, out).is_err();
         }

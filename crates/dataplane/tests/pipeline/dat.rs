@@ -166,11 +166,13 @@ fn dat_33_dat_37_dat_41_nobody_is_sent_to_a_station_that_is_gone() {
     assert_eq!((outcome.delivered, outcome.sent), (vec![asked], vec![]));
 }
 
-/// DAT-32: a client of ours answers for itself; a gratuitous request stays here.
+/// DAT-32: a client of ours answers for itself.
 #[test]
 fn dat_32_clients_of_ours_answer_for_themselves() {
     let mut ben = member();
-    let outcome = ben.send(ms(0), &request((BENS_IP, BENS), BENS_IP));
+    ben.writer.set_local(Client::untagged(STRANGER), ClientFlags::NONE, ms(0));
+    ben.send(ms(0), &request((BENS_IP, BENS), BENS_IP));
+    let outcome = ben.send(ms(0), &request((UNKNOWN_IP, STRANGER), BENS_IP));
     assert_eq!(outcome.outputs(), 0);
     assert_eq!(ben.on_deadline(ms(250)).sent, []);
 }

@@ -128,11 +128,13 @@ fn dat_31_dat_36_when_a_request_is_handled() {
     for (what, target, keepers, handled) in rows {
         for to in [Mac::BROADCAST, CARAS] {
             let mut ben = ben_who_knows_caras();
+            ben.send(ms(0), &request((BENS_IP, BENS), BENS_IP));
+            let asker = (std::net::Ipv4Addr::new(10, 0, 0, 50), STRANGER);
             if !keepers {
                 let ring = noctule_fib::DatRing::new([DORA]);
                 ben.change(|node| node.dat = Some(Arc::new(ring)));
             }
-            let outcome = ben.send(ms(0), &arp(1, to, (BENS_IP, BENS), (target, Mac::ZERO)));
+            let outcome = ben.send(ms(0), &arp(1, to, asker, (target, Mac::ZERO)));
             let at_once = outcome.sent.len() - table_packets(&outcome).len();
             let expected = if to == Mac::BROADCAST { 2 } else { 1 };
             assert_eq!(at_once, if handled { 0 } else { expected }, "{what}, {to:?}");

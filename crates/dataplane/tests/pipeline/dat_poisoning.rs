@@ -56,6 +56,28 @@ fn dat_07_poisoning_lasts_until_the_owner_speaks() {
     assert_eq!(say(&mut ben, 3, CARAS), Some(CARAS));
 }
 
+/// DAT-30, DAT-40 `[DEV]`: a host that announces its address is heard by all tables and all hosts, whatever they believed.
+#[test]
+fn dat_30_dat_40_an_announcement_reaches_everybody() {
+    let mut ben = member(PipelineSettings::new(KEY));
+    let lie = request((BENS_IP, STRANGER), CARAS_IP);
+    ben.receive(ms(0), 1, &on_air(Mac::BROADCAST, CARA, &broadcast(50, 1, CARA, &lie)));
+    assert_eq!(known(&ben, BENS_IP), Some(STRANGER));
+    // Ours: to both links at once, and no question to keepers.
+    let said = request((BENS_IP, BENS), BENS_IP);
+    let outcome = ben.send(ms(0), &said);
+    assert_eq!((outcome.sent.len(), outcome.delivered.len()), (2, 0));
+    assert!(outcome.sent.iter().all(|(_, frame)| frame[14] == 0x01 && frame.ends_with(&said)));
+    assert_eq!(known(&ben, BENS_IP), Some(BENS));
+    // Somebody else's: to the host, and no answer.
+    let said = request((CARAS_IP, CARAS), CARAS_IP);
+    let outcome =
+        ben.receive(ms(0), 1, &on_air(Mac::BROADCAST, CARA, &broadcast(50, 2, CARA, &said)));
+    assert_eq!(outcome.delivered, [said]);
+    assert_eq!(outcome.sent.len(), 1, "repeated by the other link");
+    assert_eq!(known(&ben, CARAS_IP), Some(CARAS));
+}
+
 /// DAT-46: a false answer that names a client of ours as its sender, or is for nobody here, reaches no host.
 #[test]
 fn dat_46_poisoned_answers_for_others_reach_no_host() {

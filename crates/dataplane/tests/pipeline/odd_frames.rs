@@ -1,9 +1,12 @@
-//! Frames of hosts that are odd, and not wrong: VLANs 0 and 4095, stacked tags, jumbo frames. Each has one fate, and the frames
+//! Frames of hosts that are odd, and not wrong: VLANs 0 and 4095, stacked tags, jumbo frames, DHCP with any options. Each has one fate, and the frames
 //! of others pass as before.
 
+use crate::dat::{ANNAS_IP, BENS_IP, CARAS_IP, ack};
 use crate::support::*;
 use noctule_dataplane::Hint;
+use noctule_fib::DatRing;
 use noctule_wire::{Client, Discard, Mac, Vid};
+use proptest::prelude::*;
 use std::sync::Arc;
 
 /// A broadcast behind these tags: EtherType and control information of each.
@@ -128,4 +131,26 @@ fn fwd_113_jumbo_frames_from_the_mesh() {
     assert_eq!(outcome.dropped, []);
     assert!(outcome.sent.len() > 5 && outcome.sent.iter().all(|(_, part)| part.len() <= 14 + 1532));
     assert_eq!(ben.send(ms(1), &hello(CARAS, BENS)).sent.len(), 1);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    /// DAT-51 to DAT-53: a server's answer with whatever options goes its way; it teaches two addresses or none.
+    #[test]
+    fn dat_51_any_dhcp_options(options in prop::collection::vec(
+        prop_oneof![Just(53_u8), Just(5), Just(1), Just(0), Just(255), any::<u8>()], 0..80,
+    )) {
+        let mut ben = ben();
+        ben.change(|node| node.dat = Some(Arc::new(DatRing::new([ANNA, CARA]))));
+        let frame = ack((BENS_IP, BENS), (CARAS_IP, CARAS), &options);
+        let outcome = ben.send(ms(0), &frame);
+        let learned = ben.pipeline.arp_rows(ms(0)).count();
+        prop_assert!(learned == 0 || learned == 2, "{}", learned);
+        prop_assert_eq!((outcome.sent.len(), outcome.dropped), (1 + 2 * learned, vec![]));
+        let packet = unicast(50, 20, BEN_0, &ack((ANNAS_IP, ANNAS), (BENS_IP, BENS), &options));
+        let outcome = ben.receive(ms(0), 0, &on_air(BEN_0, ANNA, &packet));
+        prop_assert_eq!((outcome.delivered.len(), outcome.dropped), (1, vec![]));
+        prop_assert_eq!(ben.send(ms(1), &hello(CARAS, BENS)).sent.len(), 1);
+    }
 }

@@ -87,6 +87,11 @@ impl Arp {
         target_mac && self.sender_mac.is_station() && host(self.sender_ip) && host(self.target_ip)
     }
 
+    /// Whether a station says, unasked and to everybody, that it has an address now: a request for its own (RFC 5227).
+    pub fn is_announcement(&self) -> bool {
+        self.operation == Operation::Request && self.sender_ip == self.target_ip
+    }
+
     /// The reply as a frame to the target, in a VLAN or none (DAT-25): its bytes, of which the first `n` count.
     pub fn reply_frame(&self, vid: Vid) -> ([u8; Self::FRAME_LEN_MAX], usize) {
         let mut frame = [0; Self::FRAME_LEN_MAX];

@@ -55,6 +55,12 @@ impl Session<'_> {
         out: &mut impl Outlet,
     ) -> Result<(), Discard> {
         match (verdict, subject) {
+            // Before the receiver is looked up, the reference looks into ARP (FWD-39): a host that asks a station which is
+            // gone is answered, or others are asked, all the same.
+            (
+                Verdict::Drop(reason @ (Discard::UnknownClient | Discard::NoRoute)),
+                Subject::Host(frame),
+            ) => self.host_arp(frame, out).and(Err(reason)),
             (Verdict::Drop(reason), _) => Err(reason),
             (Verdict::Enter { originator, ttvn }, Subject::Host(frame)) => {
                 self.host_arp(frame, out)?;

@@ -62,7 +62,11 @@ impl Session<'_> {
                         }
                         true
                     }
-                    None => self.ask(frame, target, Subtype::DatGet, out),
+                    None => {
+                        // The answer may be what is known already, of a station that is about to be announced again.
+                        self.state.dat.doubt(target);
+                        self.ask(frame, target, Subtype::DatGet, out)
+                    }
                 };
                 match (handled, to_all) {
                     (false, _) => Ok(HostArp::Ordinary),
@@ -137,7 +141,7 @@ impl Session<'_> {
             return self.answer_mesh(&arp, mac, vid, out).is_err();
         }
         // Before it is learned, or every answer would look like a second one.
-        let again = self.state.dat.get(sender) == Some(arp.sender_mac);
+        let again = self.state.dat.get_undoubted(sender) == Some(arp.sender_mac);
         self.learn_address(sender, arp.sender_mac);
         self.learn_address(target, arp.target_mac);
         // DAT-45: the gateway that serves the sender brings it into the LAN.

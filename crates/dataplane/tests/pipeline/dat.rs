@@ -166,6 +166,42 @@ fn dat_33_dat_37_dat_41_nobody_is_sent_to_a_station_that_is_gone() {
     assert_eq!((outcome.delivered, outcome.sent), (vec![asked], vec![]));
 }
 
+/// DAT-33 `[DEV]`, DAT-44: what was known of a station that nobody announced is no reason to take its answer, which comes
+/// before the announcement, for one that the host has already.
+#[test]
+fn dat_33_dat_44_the_answer_of_a_station_that_is_not_announced_yet_is_no_duplicate() {
+    let mut ben = ben_who_knows_caras();
+    ben.writer.remove_global(Client::untagged(CARAS));
+    ben.send(ms(0), &request((BENS_IP, BENS), CARAS_IP));
+    let answer = reply((CARAS_IP, CARAS), (BENS_IP, BENS));
+    let packet = on_air(BEN_1, CARA, &unicast(50, 20, BEN_0, &answer));
+    let outcome = ben.receive(ms(50), 1, &packet);
+    assert_eq!((outcome.delivered, outcome.dropped), (vec![answer], vec![]));
+    let again = ben.receive(ms(60), 1, &packet);
+    assert_eq!((again.delivered, again.dropped), (vec![], vec![Discard::ArpAnswered]));
+}
+
+/// FWD-39, DAT-30, DAT-38: ARP to one station is looked into whether or not somebody announces that station. A host that
+/// checks a neighbour which has got another MAC address asks the old one.
+#[test]
+fn fwd_39_dat_30_dat_38_arp_to_a_station_that_is_gone_is_looked_into() {
+    let mut ben = ben_who_knows_caras();
+    let outcome = ben.send(ms(0), &arp(1, STRANGER, (BENS_IP, BENS), (CARAS_IP, Mac::ZERO)));
+    assert_eq!(outcome.delivered, [reply((CARAS_IP, CARAS), (BENS_IP, BENS))]);
+    assert_eq!((outcome.sent, outcome.dropped), (vec![], vec![Discard::ArpAnswered]));
+    let outcome = ben.send(ms(0), &arp(1, STRANGER, (BENS_IP, BENS), (UNKNOWN_IP, Mac::ZERO)));
+    assert_eq!(table_packets(&outcome).len(), 2);
+    assert_eq!(outcome.dropped, [Discard::ArpAnswered]);
+    assert_eq!(known(&ben, BENS_IP), Some(BENS));
+    let mut ben = member();
+    let outcome = ben.send(ms(0), &reply((BENS_IP, BENS), (UNKNOWN_IP, STRANGER)));
+    assert_eq!((table_packets(&outcome).len(), outcome.sent.len()), (4, 4));
+    assert_eq!(outcome.dropped, [Discard::UnknownClient]);
+    assert_eq!(known(&ben, BENS_IP), Some(BENS));
+    // What is no ARP is dropped as before.
+    assert_eq!(ben.send(ms(0), &hello(STRANGER, BENS)).fate(), (vec![Discard::UnknownClient], 0));
+}
+
 /// DAT-32: a client of ours answers for itself.
 #[test]
 fn dat_32_clients_of_ours_answer_for_themselves() {

@@ -19,6 +19,8 @@ const PURGE_PERIOD: Duration = Duration::from_secs(10);
 struct Entry {
     mac: Mac,
     updated: Instant,
+    /// Somebody here asked for the address, and this was no answer: the next word about it is news (DAT-44).
+    doubted: bool,
 }
 
 /// A bounded cache; when it is full, who was not heard of for longest makes room (DAT-09).
@@ -39,7 +41,7 @@ impl Cache {
 
     /// The last writer wins (DAT-07). Says how many entries made room.
     pub(crate) fn learn(&mut self, now: Instant, key: Key, mac: Mac) -> u64 {
-        let entry = Entry { mac, updated: now };
+        let entry = Entry { mac, updated: now, doubted: false };
         if let Some(known) = self.entries.get_mut(&key) {
             *known = entry;
             return 0;
@@ -59,6 +61,18 @@ impl Cache {
     /// Age does not matter (DAT-08).
     pub(crate) fn get(&self, key: Key) -> Option<Mac> {
         self.entries.get(&key).map(|entry| entry.mac)
+    }
+
+    /// The same, but not what is doubted.
+    pub(crate) fn get_undoubted(&self, key: Key) -> Option<Mac> {
+        self.entries.get(&key).filter(|entry| !entry.doubted).map(|entry| entry.mac)
+    }
+
+    /// What is known of this address did not do as an answer. It is doubted until somebody speaks of it again.
+    pub(crate) fn doubt(&mut self, key: Key) {
+        if let Some(entry) = self.entries.get_mut(&key) {
+            entry.doubted = true;
+        }
     }
 
     /// When [`Self::purge`] has something to do; `None` while there is nothing.

@@ -9,7 +9,15 @@ const IPV6: [u8; 2] = [0x86, 0xdd];
 const TCP: u8 = 6;
 const SYN: u8 = 0x02;
 const TCP_HEADER_LEN: usize = 20;
+const IPV4_HEADER_LEN: usize = 20;
 const IPV6_HEADER_LEN: usize = 40;
+/// Kinds of IPv6 extension headers.
+const HOP_BY_HOP: u8 = 0;
+const ROUTING: u8 = 43;
+const FRAGMENT: u8 = 44;
+const DESTINATION_OPTIONS: u8 = 60;
+/// As many of them as are skipped: each kind once, destination options twice (RFC 8200), and some.
+const EXTENSIONS_MAX: usize = 8;
 /// Kinds of TCP options.
 const END: u8 = 0;
 const NOTHING: u8 = 1;
@@ -82,6 +90,27 @@ fn field<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
     bytes.get(at..)?.first_chunk().copied()
 }
 
+/// Where TCP begins behind an IPv6 header and its extension headers. What is authenticated must not be changed, and only
+/// the first of several fragments has the header.
+fn tcp_in_ipv6(frame: &[u8], ip: usize) -> Option<usize> {
+    let [mut kind] = field(frame, ip + 6)?;
+    let mut at = ip + IPV6_HEADER_LEN;
+    for _ in 0..EXTENSIONS_MAX {
+        let len = match kind {
+            TCP => return Some(at),
+            HOP_BY_HOP | ROUTING | DESTINATION_OPTIONS => {
+                let [units] = field(frame, at + 1)?;
+                (usize::from(units) + 1) * 8
+            }
+            FRAGMENT if u16::from_be_bytes(field(frame, at + 2)?) >> 3 == 0 => 8,
+            _ => return None,
+        };
+        [kind] = field(frame, at)?;
+        at += len;
+    }
+    (kind == TCP).then_some(at)
+}
+
 fn find(frame: &[u8], limit: u16) -> Option<Found> {
     let mut at = 12;
     while VLAN_TAGS.contains(&field(frame, at)?) {
@@ -93,14 +122,17 @@ fn find(frame: &[u8], limit: u16) -> Option<Found> {
             let [first] = field(frame, ip)?;
             let fragment = u16::from_be_bytes(field(frame, ip + 6)?);
             // Only the first fragment has the header.
-            if first >> 4 != 4 || fragment & 0x1fff != 0 || field(frame, ip + 9)? != [TCP] {
+            let header_len = usize::from(first & 0x0f) * 4;
+            if first >> 4 != 4
+                || header_len < IPV4_HEADER_LEN
+                || fragment & 0x1fff != 0
+                || field(frame, ip + 9)? != [TCP]
+            {
                 return None;
             }
-            (ip + usize::from(first & 0x0f) * 4, 20 + TCP_HEADER_LEN)
+            (ip + header_len, IPV4_HEADER_LEN + TCP_HEADER_LEN)
         }
-        IPV6 if field(frame, ip + 6)? == [TCP] => {
-            (ip + IPV6_HEADER_LEN, IPV6_HEADER_LEN + TCP_HEADER_LEN)
-        }
+        IPV6 => (tcp_in_ipv6(frame, ip)?, IPV6_HEADER_LEN + TCP_HEADER_LEN),
         _ => return None,
     };
     let [lengths, flags] = field(frame, tcp + 12)?;
@@ -117,7 +149,7 @@ fn find(frame: &[u8], limit: u16) -> Option<Found> {
             NOTHING => at += 1,
             _ => {
                 let [len] = field(frame, tcp + at + 1)?;
-                if kind == MAXIMUM_SEGMENT_SIZE && len == 4 {
+                if kind == MAXIMUM_SEGMENT_SIZE && len == 4 && at + 4 <= end {
                     let announced = u16::from_be_bytes(field(frame, tcp + at + 2)?);
                     return (announced > mss).then_some(Found { tcp, at: at + 2, mss });
                 }
@@ -200,6 +232,63 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    /// Behind the extension headers that hosts use, and in the first part of a datagram in fragments.
+    #[test]
+    fn a_syn_behind_ipv6_extension_headers_is_found() {
+        #[rustfmt::skip]
+        let rows: [(&[(u8, &[u8])], bool, &str); 8] = [
+            (&[(0, &[0, 5, 2, 0, 0, 1, 0])],                              true,  "hop by hop"),
+            (&[(60, &[1, 1, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])],    true,  "destination options, 16 bytes"),
+            (&[(0, &[0; 7]), (43, &[0; 7]), (60, &[0; 7])],               true,  "three"),
+            (&[(44, &[0, 0, 1, 0, 0, 0, 9])],                             true,  "the first fragment"),
+            (&[(44, &[0, 0, 9, 0, 0, 0, 9])],                             false, "another fragment"),
+            (&[(51, &[1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1])],                 false, "authenticated: not to be changed"),
+            (&[(50, &[0; 7])],                                            false, "encrypted"),
+            (&[(60, [0; 7].as_slice()); 9],                               false, "more than anybody sends"),
+        ];
+        for (headers, found, because) in rows {
+            let plain = syn(true, false, &[], Some(1460));
+            let mut frame = plain.clone();
+            let mut next_at = 14 + 6;
+            let mut at = 14 + 40;
+            for (kind, bytes) in headers {
+                let behind = core::mem::replace(&mut frame[next_at], *kind);
+                frame.splice(at..at, [&[behind], *bytes].concat());
+                next_at = at;
+                at += 1 + bytes.len();
+            }
+            let before = frame.clone();
+            clamp(&mut frame, 1400);
+            if found {
+                let mut expected = plain.clone();
+                clamp(&mut expected, 1400);
+                assert_eq!(frame[at..], expected[54..], "{because}");
+                assert_eq!(read(&expected), (Some(1340), true));
+            } else {
+                assert_eq!(frame, before, "{because}");
+            }
+        }
+    }
+
+    /// An option that does not end where the header does is none, and what follows is the host's data.
+    #[test]
+    fn headers_that_make_no_sense_are_left_alone() {
+        let mut cut = syn(false, false, &[], Some(1460));
+        let tcp = 14 + 20;
+        cut.extend([0x05, 0xb4, 0, 0]);
+        cut[tcp + 20..tcp + 24].copy_from_slice(&[NOTHING, NOTHING, MAXIMUM_SEGMENT_SIZE, 4]);
+        let mut short = syn(false, false, &[], Some(1460));
+        short[14] = 0x40;
+        // Were the IP header a TCP header, it would be a SYN with an option where that has its own.
+        short[14 + 12..14 + 14].copy_from_slice(&[0x60, SYN]);
+        short[14 + 20..14 + 24].copy_from_slice(&[MAXIMUM_SEGMENT_SIZE, 4, 0x05, 0xb4]);
+        for frame in [cut, short] {
+            let mut clamped = frame.clone();
+            clamp(&mut clamped, 1400);
+            assert_eq!(clamped, frame);
         }
     }
 

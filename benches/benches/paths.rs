@@ -55,7 +55,6 @@ fn tables() -> Writer {
         node.ifaces[index] = Some(IfaceEntry {
             mac: mac(1, 1 + index as u32),
             mtu: 1500,
-            carries: 1500,
             active: true,
             wifi: false,
             neighbours: Neighbours::Many,

@@ -63,7 +63,7 @@ fn tables() -> Writer {
         let neighbours = Neighbours::One { address: neighbour, originator: neighbour };
         let mtu = [1532, 120][index];
         node.ifaces[index] =
-            Some(IfaceEntry { mac, mtu, carries: mtu, active: true, wifi: index == 1, neighbours });
+            Some(IfaceEntry { mac, mtu, active: true, wifi: index == 1, neighbours });
         writer.add_originator(neighbour);
         writer.set_ttvn(neighbour, Ttvn(30));
         for view in Iface::all().map(View::Arrival).chain([View::Default]) {

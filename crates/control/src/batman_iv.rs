@@ -169,6 +169,11 @@ impl BatmanIv {
         self.originators.len()
     }
 
+    /// Whether a neighbour is an interface of the node with this originator address, as far as its OGMs tell.
+    pub(crate) fn speaks_as(&self, hop: NextHop, originator: Mac) -> bool {
+        self.neighbours.speaks_as(hop, originator)
+    }
+
     /// Whether a neighbour has sent back an OGM of ours lately: then it has a way to us (TT-84).
     pub(crate) fn has_echoed(&self, neighbour: Mac) -> bool {
         self.originators

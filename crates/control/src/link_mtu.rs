@@ -15,7 +15,7 @@ use crate::batman_iv::BatmanIv;
 use crate::interfaces::Interfaces;
 use crate::{Context, Event, Output};
 use core::time::Duration;
-use noctule_fib::Iface;
+use noctule_fib::{Iface, NextHop};
 use noctule_wire::icmp::Message;
 use noctule_wire::{ETHERNET_HEADER_LEN, Fragment, Icmp, Instant, Mac, TTL_FULL, ethernet};
 use search::{Next, Search, Verdict};
@@ -61,8 +61,6 @@ struct Probed {
     search: Search,
     /// The last limit that was told.
     limit_told: Option<u32>,
-    /// The originator address that the neighbour answers by.
-    answers_as: Option<Mac>,
     /// Rounds in a row that told nothing.
     unclear: u8,
     phase: Phase,
@@ -105,6 +103,14 @@ impl LinkMtus {
         of_iface.filter_map(|(_, link)| link.search.limit()).min()
     }
 
+    /// The neighbours that get less than the MTU of the interface, in order.
+    pub(crate) fn limits(&self) -> impl Iterator<Item = (NextHop, u32)> + '_ {
+        let limit = |(&(iface, mac), link): (&(Iface, Mac), &Probed)| {
+            Some((NextHop { iface, mac }, link.search.limit()?))
+        };
+        self.links.iter().filter_map(limit)
+    }
+
     /// An interface is another one than before.
     pub(crate) fn forget(&mut self, iface: Iface) {
         self.links.retain(|(of, _), _| *of != iface);
@@ -132,19 +138,25 @@ impl LinkMtus {
         }
     }
 
-    /// An echo reply of an originator came. Says whether it was one of ours.
-    pub(crate) fn answered(&mut self, by: Mac, uid: u8, seqno: u16, len: usize) -> bool {
+    /// An echo reply of an originator came. Says whether it was one of ours. `speaks_as` says whether a neighbour is an
+    /// interface of that originator: nobody else may answer for it.
+    pub(crate) fn answered(
+        &mut self,
+        speaks_as: impl Fn(NextHop) -> bool,
+        uid: u8,
+        seqno: u16,
+        len: usize,
+    ) -> bool {
         if uid != UID {
             return false;
         }
-        for link in self.links.values_mut() {
+        for ((iface, mac), link) in &mut self.links {
             let Phase::Round(round) = &mut link.phase else { continue };
             let number = seqno.wrapping_sub(round.first);
             if number >= u16::from(round.sent) * 2 {
                 continue;
             }
-            // The first answer says by which address the neighbour answers; then nobody else may.
-            if *link.answers_as.get_or_insert(by) != by {
+            if !speaks_as(NextHop { iface: *iface, mac: *mac }) {
                 continue;
             }
             if number % 2 == 1 {
@@ -180,13 +192,7 @@ impl LinkMtus {
                 let phase = Phase::Until(ctx.now + SETTLE);
                 self.links.insert(
                     key,
-                    Probed {
-                        search: Search::new(FLOOR, mtu),
-                        limit_told: None,
-                        answers_as: None,
-                        unclear: 0,
-                        phase,
-                    },
+                    Probed { search: Search::new(FLOOR, mtu), limit_told: None, unclear: 0, phase },
                 );
             }
         }
@@ -231,7 +237,6 @@ impl LinkMtus {
             Next::Done => RECHECK,
             Next::Later => {
                 link.unclear = link.unclear.saturating_add(1);
-                link.answers_as = None;
                 RETRY * u32::from(link.unclear).min(UNCLEAR_MAX)
             }
         };

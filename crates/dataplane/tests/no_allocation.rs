@@ -341,7 +341,7 @@ fn fwd_60_frames_of_every_sort_allocate_nothing() {
     ben.change_link(1, |link| (link.wifi, link.neighbours) = (true, Neighbours::Many));
     ben.change_link(0, |link| link.mtu = 9000);
     ben.change_link(1, |link| link.mtu = 9000);
-    ben.change_link(1, |link| link.carries = 1000);
+    ben.narrow_for_cara(1000);
     ben.announce(GROUP, ClientFlags::NONE, &[CARA, ANNA]);
     ben.writer.set_multicast(Multicast {
         flood: false,

@@ -1,6 +1,6 @@
 //! This node itself: its hard interfaces and what counts as its own address.
 
-use crate::{BridgedLan, DatRing, Isolation, VlanSet};
+use crate::{BridgedLan, DatRing, Isolation, NextHop, VlanSet};
 use noctule_wire::Mac;
 use std::sync::Arc;
 
@@ -53,9 +53,6 @@ pub struct IfaceEntry {
     pub mac: Mac,
     /// Its MTU in bytes, Ethernet header not included.
     pub mtu: u32,
-    /// The longest packet that reaches every neighbour on the link, bytes: the MTU, or less. Longer ones are cut
-    /// (FWD-113).
-    pub carries: u32,
     /// Frames are received and sent only while it is active (FWD-04).
     pub active: bool,
     /// Broadcasts are sent three times on Wi-Fi (FWD-11).
@@ -72,7 +69,9 @@ pub struct Node {
     pub primary: Option<Mac>,
     /// The hard interfaces, indexed by [`Iface::index`].
     pub ifaces: [Option<IfaceEntry>; IFACES_MAX],
-    /// Whether packets above a link's MTU are cut into fragments.
+    /// Neighbours that get less than the MTU of the interface says, in order, and the longest packet that they get.
+    pub narrow: Arc<[(NextHop, u32)]>,
+    /// Whether packets too long for the way to a neighbour are cut into fragments.
     pub fragmentation: bool,
     /// TCP segments are kept so short that no IP packet gets longer than this, bytes; `None`: as the hosts want it.
     pub clamp_to: Option<u16>,
@@ -97,6 +96,14 @@ impl Node {
     /// The interface, if attached and active (FWD-04).
     pub fn active(&self, iface: Iface) -> Option<&IfaceEntry> {
         self.iface(iface).filter(|entry| entry.active)
+    }
+
+    /// The longest packet that a neighbour gets, bytes; longer ones are cut (FWD-113). `None` unless the interface is
+    /// active.
+    pub fn carries(&self, hop: NextHop) -> Option<u32> {
+        let mtu = self.active(hop.iface)?.mtu;
+        let limit = self.narrow.binary_search_by_key(&hop, |(narrow, _)| *narrow).ok();
+        Some(limit.map_or(mtu, |place| mtu.min(self.narrow[place].1)))
     }
 
     /// Whether `mac` is one of ours: that of an active interface (FWD-05), or the originator address.

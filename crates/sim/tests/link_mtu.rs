@@ -1,6 +1,7 @@
 //! Links that carry less than the MTU of their interfaces says.
 
 use noctule_control::Settings;
+use noctule_fib::Counter;
 use noctule_sim::{Link, Mesh, NodeId, secs};
 
 /// What passes by the worst of a node's interfaces, as it believes.
@@ -67,4 +68,25 @@ fn a_link_that_is_mended_or_gets_worse_is_found_out_again() {
     mesh.run(secs(700));
     assert_eq!(carries(&mesh, nodes[0]), 1350);
     assert_eq!(arrive(&mut mesh, nodes[1], nodes[0], 20), 20);
+}
+
+/// One neighbour behind a narrow tunnel costs the others on that interface nothing.
+#[test]
+fn fwd_113_a_narrow_neighbour_does_not_make_the_others_narrow() {
+    let mut mesh = Mesh::seeded(82);
+    let [hub, wide, narrow] = [(); 3].map(|()| mesh.node(1));
+    mesh.link((hub, 0), (wide, 0), Link::wired());
+    mesh.link((hub, 0), (narrow, 0), Link::wired().with_mtu(1400));
+    mesh.run(secs(60));
+    assert_eq!(
+        (carries(&mesh, hub), carries(&mesh, wide), carries(&mesh, narrow)),
+        (1400, 1500, 1400)
+    );
+    for (to, parts) in [(wide, 0), (narrow, 40)] {
+        let before = mesh.counter(hub, Counter::FragTx);
+        let probes: Vec<u64> = (0..20).map(|_| mesh.send(hub, to, 1450)).collect();
+        mesh.run(secs(1));
+        assert_eq!(probes.into_iter().filter(|probe| mesh.has(*probe, to)).count(), 20);
+        assert_eq!(mesh.counter(hub, Counter::FragTx) - before, parts);
+    }
 }

@@ -35,6 +35,8 @@ pub(super) struct Neighbour {
     pub(super) last_seen: Instant,
     /// When any OGM frame last came from it.
     pub(super) heard: Instant,
+    /// The originator whose OGMs it sends with their full TTL: the node that it belongs to.
+    pub(super) node: Option<Mac>,
     /// How many candidates refer to it; it lives as long as one does.
     candidates: usize,
     /// How many originators are charged to it: by way of it the default route leads there, and they are not itself.
@@ -57,6 +59,7 @@ impl Neighbours {
         let entry = self.entries.entry(hop).or_insert(Neighbour {
             last_seen: now,
             heard: now,
+            node: None,
             candidates: 0,
             led: 0,
         });
@@ -111,6 +114,12 @@ impl Neighbours {
 
     pub(super) fn get_mut(&mut self, hop: NextHop) -> Option<&mut Neighbour> {
         self.entries.get_mut(&hop)
+    }
+
+    /// Whether the neighbour speaks by this originator address, as far as its OGMs tell.
+    pub(super) fn speaks_as(&self, hop: NextHop, originator: Mac) -> bool {
+        hop.mac == originator
+            || self.entries.get(&hop).is_some_and(|entry| entry.node == Some(originator))
     }
 
     /// All of them, by interface and address.

@@ -7,7 +7,7 @@ use crate::interfaces::Interfaces;
 use crate::{Context, Event};
 use noctule_fib::{Counter, Iface, NextHop, View};
 use noctule_wire::ogm::OgmFlags;
-use noctule_wire::{COMPAT_VERSION, Discard, ETHERNET_HEADER_LEN, Mac, Ogm, Ogms};
+use noctule_wire::{COMPAT_VERSION, Discard, ETHERNET_HEADER_LEN, Mac, Ogm, Ogms, TTL_FULL};
 
 /// One record and how it came.
 #[derive(Clone, Copy, Debug)]
@@ -116,6 +116,12 @@ impl BatmanIv {
                 let Received { direct, from: NextHop { iface: incoming, .. }, .. } = *received;
                 self.rebroadcast(ctx, interfaces, &Rebroadcast { ogm, direct, incoming, outgoing });
             }
+        }
+        // Nobody passes one on with its TTL whole (IV-70), so it came from the node itself.
+        if ogm.ttl == TTL_FULL
+            && let Some(neighbour) = self.neighbours.get_mut(*from)
+        {
+            neighbour.node = Some(ogm.originator);
         }
         outcome
     }

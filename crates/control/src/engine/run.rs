@@ -363,8 +363,12 @@ impl Engine {
                 let (_, destination) = packet::unicast_style(frame.payload)?;
                 let for_me = self.interfaces.is_mine(destination);
                 let (mut ctx, parts) = self.split(now);
-                let probed = |by, uid, seqno, len| parts.link_mtus.answered(by, uid, seqno, len);
-                icmp::on_packet(&mut ctx, parts.batman_iv, for_me, frame.payload, probed);
+                let batman_iv = &*parts.batman_iv;
+                let probed = |by, uid, seqno, len| {
+                    let speaks_as = |hop| batman_iv.speaks_as(hop, by);
+                    parts.link_mtus.answered(speaks_as, uid, seqno, len)
+                };
+                icmp::on_packet(&mut ctx, batman_iv, for_me, frame.payload, probed);
                 Ok(())
             }
             _ => Err(Discard::Type),
@@ -501,7 +505,14 @@ impl Engine {
     fn publish_node(&mut self, now: Instant) {
         let (ctx, parts) = self.split(now);
         let local_full = parts.table.is_full(&ctx);
+        // Nearly always the same, and empty.
+        let narrow = if self.link_mtus.limits().eq(self.published.narrow.iter().copied()) {
+            Arc::clone(&self.published.narrow)
+        } else {
+            self.link_mtus.limits().collect()
+        };
         let mut node = Node {
+            narrow,
             primary: self.interfaces.primary_mac(),
             fragmentation: self.settings.fragmentation,
             clamp_to: self.clamp_to(),
@@ -516,7 +527,6 @@ impl Engine {
             node.ifaces[iface.index()] = Some(IfaceEntry {
                 mac: interface.link.mac,
                 mtu: interface.link.mtu,
-                carries: interface.carries(),
                 active: interface.active(),
                 wifi: interface.link.wifi,
                 neighbours: self.batman_iv.neighbours(iface),

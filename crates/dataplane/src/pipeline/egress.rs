@@ -37,6 +37,8 @@ pub(crate) struct Route<'g> {
     pub(crate) originator: &'g Originator,
     pub(crate) hop: NextHop,
     pub(crate) link: &'g IfaceEntry,
+    /// The longest packet that the neighbour gets.
+    pub(crate) carries: u32,
 }
 
 impl<'g> Route<'g> {
@@ -48,8 +50,10 @@ impl<'g> Route<'g> {
     ) -> Result<Self, Discard> {
         let originator = guard.originator(destination).ok_or(Discard::UnknownOriginator)?;
         let hop = originator.router(view).ok_or(Discard::NoRoute)?;
-        let link = guard.node().active(hop.iface).ok_or(Discard::Inactive)?;
-        Ok(Self { originator, hop, link })
+        let node = guard.node();
+        let link = node.active(hop.iface).ok_or(Discard::Inactive)?;
+        let carries = node.carries(hop).ok_or(Discard::Inactive)?;
+        Ok(Self { originator, hop, link, carries })
     }
 
     /// The outer Ethernet header (FWD-112).
@@ -57,9 +61,9 @@ impl<'g> Route<'g> {
         mesh_header(self.hop.mac, self.link.mac)
     }
 
-    /// Whether a packet of `len` bytes, outer header not included, is too long for the link and may be cut (FWD-113).
+    /// Whether a packet of `len` bytes, outer header not included, is too long for the neighbour and may be cut (FWD-113).
     pub(crate) fn must_fragment(&self, guard: &Guard<'_>, len: usize) -> bool {
-        guard.node().fragmentation && len > self.link.carries as usize
+        guard.node().fragmentation && len > self.carries as usize
     }
 
     /// Cuts `packet` and sends all parts the same way, the tail first (FWD-114).
@@ -71,7 +75,7 @@ impl<'g> Route<'g> {
         packet: &[u8],
         out: &mut impl Outlet,
     ) -> Result<(), Discard> {
-        let parts = Split::new(packet, self.link.carries as usize)?;
+        let parts = Split::new(packet, self.carries as usize)?;
         let primary = guard.node().primary.ok_or(Discard::NoPrimary)?;
         let total_size = u16::try_from(packet.len()).map_err(|_| Discard::Fragment)?;
         let seqno = guard.next_fragment_seqno();

@@ -135,10 +135,10 @@ impl Session<'_> {
         self.guard.originator(originator).ok_or(Discard::UnknownOriginator)?;
         let node = self.guard.node();
         if !node.is_mine(destination)
-            && let Ok(Route { link, .. }) =
+            && let Ok(Route { carries, .. }) =
                 Route::find(&self.guard, destination, View::Arrival(iface))
-            && u32::from(total_size) > link.carries
-            && (!node.fragmentation || fragment.longest_len() <= link.carries as usize)
+            && u32::from(total_size) > carries
+            && (!node.fragmentation || fragment.longest_len() <= carries as usize)
         {
             return self.judge_transit(ttl, destination, None, Transit::Fragment);
         }

@@ -327,9 +327,10 @@ fn transmit(
     [head, tail]: &[&[u8]; 2],
     out: &mut impl Outlet,
 ) -> Result<usize, Discard> {
-    let link = guard.node().active(hop.iface).ok_or(Discard::Inactive)?;
+    let node = guard.node();
+    let link = node.active(hop.iface).ok_or(Discard::Inactive)?;
     let len = head.len() + tail.len();
-    if len > link.carries as usize {
+    if node.carries(hop).is_none_or(|carries| len > carries as usize) {
         return Err(Discard::TooLong);
     }
     let outer = noctule_wire::ethernet::mesh_header(hop.mac, link.mac);

@@ -139,7 +139,6 @@ impl Ben {
         let entry = |mac, address| IfaceEntry {
             mac,
             mtu: 1532,
-            carries: 1532,
             active: true,
             wifi: false,
             neighbours: Neighbours::One { address, originator: address },
@@ -178,16 +177,14 @@ impl Ben {
         self.writer.set_node(self.node.clone());
     }
 
-    /// Another MTU is carried, too.
     pub(crate) fn change_link(&mut self, index: usize, change: impl FnOnce(&mut IfaceEntry)) {
-        self.change(|node| {
-            let link = node.ifaces[index].as_mut().unwrap();
-            let mtu = link.mtu;
-            change(link);
-            if link.mtu != mtu {
-                link.carries = link.mtu;
-            }
-        });
+        self.change(|node| change(node.ifaces[index].as_mut().unwrap()));
+    }
+
+    /// Cara gets no longer packets than this.
+    pub(crate) fn narrow_for_cara(&mut self, carries: u32) {
+        let cara = NextHop { iface: link(1), mac: CARA };
+        self.change(|node| node.narrow = [(cara, carries)].into());
     }
 
     pub(crate) fn receive(&mut self, now: Instant, iface: usize, frame: &[u8]) -> Outcome {

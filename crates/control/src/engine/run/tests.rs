@@ -4,6 +4,7 @@ mod amplification;
 mod dat;
 mod gateway;
 mod interfaces;
+mod link_mtu;
 mod settings;
 mod vlans;
 
@@ -24,6 +25,9 @@ struct Segment {
     answers: Vec<crate::ProbeAnswer>,
     to_originator: Vec<(usize, Mac, Vec<u8>)>,
     transmitted: usize,
+    /// Whether echo requests are kept instead of carried.
+    keep_probes: bool,
+    asked: Vec<Vec<u8>>,
 }
 
 fn iface() -> Iface {
@@ -41,8 +45,15 @@ fn mesh_mac(node: usize) -> Mac {
 impl Segment {
     fn of(count: usize) -> Self {
         let now = Instant::from_millis(1);
-        let mut segment =
-            Self { now, nodes: vec![], answers: vec![], to_originator: vec![], transmitted: 0 };
+        let mut segment = Self {
+            now,
+            nodes: vec![],
+            answers: vec![],
+            to_originator: vec![],
+            transmitted: 0,
+            keep_probes: false,
+            asked: vec![],
+        };
         for node in 0..count {
             let fib = Writer::new(HashKey([1, 2]), 0, SeqNo(0));
             let mut engine =
@@ -63,6 +74,9 @@ impl Segment {
             for (node, engine) in self.nodes.iter_mut().enumerate() {
                 while let Some(output) = engine.poll_output() {
                     match output {
+                        Output::Transmit { frame, .. } if self.keep_probes && frame[14] == 0x43 => {
+                            self.asked.extend((node == 0).then(|| frame[14..].to_vec()));
+                        }
                         Output::Transmit { frame, .. } => frames.push((node, frame)),
                         Output::ToOriginator { destination, packet, .. } => {
                             self.to_originator.push((node, destination, packet.clone()));

@@ -18,6 +18,7 @@ mod learning;
 mod multicast;
 mod narrow_paths;
 mod odd_frames;
+mod odd_frames_beside_the_reference;
 mod priority;
 mod support;
 mod to_host;

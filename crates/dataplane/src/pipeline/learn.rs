@@ -17,8 +17,13 @@ impl Session<'_> {
         out: &mut impl Outlet,
     ) -> Result<(), Discard> {
         let client = frame.source_client();
-        if !client.mac.is_station() || client.mac.is_loop_detect() {
+        if client.mac.is_group() || client.mac.is_loop_detect() {
             return Ok(());
+        }
+        if client.mac.is_zero() {
+            // The reference announces it, which nobody can want; what its VLAN must be it does not change (FWD-30).
+            let there = self.guard.node().vlans.contains(client.vid);
+            return if there { Ok(()) } else { Err(Discard::UnknownVlan) };
         }
         match self.guard.local(client) {
             Some(local) if local.is_mine() => {

@@ -195,6 +195,11 @@ fn fwd_30_a_frame_of_an_unknown_vlan_does_not_enter_the_mesh() {
     for source in [loop_detect, Mac([3, 0, 0, 0, 0, 1])] {
         assert_eq!(Ben::default().send(ms(0), &tagged(source)).dropped, []);
     }
+    // Zero is nobody's address and never learned (TT-66), but no way around a VLAN's border either.
+    assert_eq!(
+        Ben::default().send(ms(0), &tagged(Mac::ZERO)).fate(),
+        (vec![Discard::UnknownVlan], 0)
+    );
     // TT-29: once there is such a VLAN, its clients are learned on it.
     let mut ben = Ben::default();
     ben.change(|node| node.vlans = std::sync::Arc::new([9].into_iter().collect()));

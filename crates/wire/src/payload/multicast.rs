@@ -12,6 +12,8 @@ const ICMPV6: u8 = 58;
 const IGMP_REPORTS: [u8; 3] = [0x12, 0x16, 0x22];
 /// Listener reports of MLD versions 1 and 2.
 const MLD_REPORTS: [u8; 2] = [131, 143];
+/// Bytes of the shortest that counts as one: header and one address.
+const MLD_LEN: usize = 24;
 /// Router and neighbour solicitations and advertisements, and redirects.
 const NEIGHBOUR_DISCOVERY: core::ops::RangeInclusive<u8> = 133..=137;
 /// The scope of groups that stay on one link.
@@ -115,7 +117,7 @@ fn is_mld_report(bytes: &[u8]) -> bool {
     let [next, units, ..] = payload else { return false };
     let options_len = (usize::from(*units) + 1) * 8;
     let Some(mld) = payload.get(options_len..) else { return false };
-    if *next != ICMPV6 || mld.len() < 8 || !MLD_REPORTS.contains(&mld[0]) {
+    if *next != ICMPV6 || mld.len() < MLD_LEN || !MLD_REPORTS.contains(&mld[0]) {
         return false;
     }
     // A length below 65536 and a protocol number below 256: two words of the pseudo header each.
@@ -223,6 +225,13 @@ mod tests {
         for kind in [131, 143] {
             let packet = ipv6_packet("ff02::16", 0, &mld(kind));
             assert_eq!(audience(&frame(IPV6_ETHERTYPE, &packet)), Ok(Audience::Everybody));
+            // Without an address or a record, as seen with Linux 7.2: no message that a host sends.
+            let start = u32::from(sum(0, &packet[8..40])) + 8 + 58;
+            let stub = with_checksum(vec![kind, 0, 0, 0, 0, 0, 0, 0], 2, start);
+            let stub = [&[58, 0, 5, 2, 0, 0, 1, 0][..], &stub].concat();
+            let stub = ipv6_packet("ff02::16", 0, &stub);
+            let expected = group(IpVersion::V6, false, false);
+            assert_eq!(audience(&frame(IPV6_ETHERTYPE, &stub)), Ok(expected), "a stub");
             let mut wrong = packet.clone();
             wrong[60] ^= 1;
             let expected = group(IpVersion::V6, false, false);

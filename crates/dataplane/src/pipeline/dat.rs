@@ -242,7 +242,7 @@ impl Session<'_> {
             inner,
         };
         // Never cut (DAT-16).
-        if packet.wire_len() > route.link.carries as usize {
+        if packet.wire_len() > route.carries as usize {
             return Err(Discard::TooLong);
         }
         let pieces: [&[u8]; 3] = [&route.header(), &packet.header(), inner];

@@ -224,7 +224,6 @@ fn keeper() -> (Writer, Pipeline) {
     node.ifaces[0] = Some(IfaceEntry {
         mac: OWN,
         mtu: 1500,
-        carries: 1500,
         active: true,
         wifi: false,
         neighbours: Neighbours::Many,

@@ -1,8 +1,11 @@
 //! The command line as typed. A wrong one gets one sentence and exit status 2.
 
+mod batctl;
+
 use crate::commands::{
     backbonetable, claimtable, dat_cache, events, gateways, interfaces, mcast_flags, neighbors,
-    originators, ping, run, set, statistics, status, traceroute, transglobal, translocal, version,
+    originators, ping, routing_algo, run, set, statistics, status, traceroute, transglobal,
+    translate, translocal, version, vlans,
 };
 use crate::failure::Failure;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -66,9 +69,15 @@ pub(crate) enum Command {
     /// Show the gateways, the chosen one marked
     #[command(visible_alias = "gwl")]
     Gateways(gateways::Args),
-    /// Show the hard interfaces
+    /// Show the hard interfaces, add some or take some out
     #[command(visible_alias = "if", alias = "interface")]
     Interfaces(interfaces::Args),
+    /// Show the VLANs and their settings
+    #[command(alias = "vlan")]
+    Vlans(vlans::Args),
+    /// Show the routing algorithms
+    #[command(name = "routing_algo", visible_alias = "ra")]
+    RoutingAlgo(routing_algo::Args),
     /// Show the counters, and why frames were dropped
     #[command(visible_alias = "s")]
     Statistics(statistics::Args),
@@ -80,6 +89,9 @@ pub(crate) enum Command {
     /// Send echo requests to another node
     #[command(visible_alias = "p")]
     Ping(ping::Args),
+    /// Show by which node a client is reached
+    #[command(visible_alias = "t")]
+    Translate(translate::Args),
     /// Show the way to another node
     #[command(visible_alias = "tr")]
     Traceroute(traceroute::Args),
@@ -95,6 +107,7 @@ pub(crate) enum Command {
 /// The sentence for whoever typed it; help and version are said here.
 pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Args, Failure> {
     let args: Vec<OsString> = args.into_iter().collect();
+    let args = batctl::in_our_words(args, batctl::device).map_err(Failure::Usage)?;
     // There exit status 2 means that nobody answered (ICMP-25, ICMP-28).
     let misused = |sentence: String| match command(&args) {
         Some("ping" | "p" | "traceroute" | "tr") => Failure::trouble(sentence),

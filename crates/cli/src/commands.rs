@@ -10,14 +10,17 @@ pub(crate) mod mcast_flags;
 pub(crate) mod neighbors;
 pub(crate) mod originators;
 pub(crate) mod ping;
+pub(crate) mod routing_algo;
 pub(crate) mod run;
 pub(crate) mod set;
 pub(crate) mod statistics;
 pub(crate) mod status;
 pub(crate) mod traceroute;
 pub(crate) mod transglobal;
+pub(crate) mod translate;
 pub(crate) mod translocal;
 pub(crate) mod version;
+pub(crate) mod vlans;
 
 use crate::Status;
 use crate::args::{Args, Command};
@@ -42,6 +45,9 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> Status {
         Command::Gateways(args) => gateways::run(common, args, out),
         Command::Events(args) => events::run(common, args, out),
         Command::Interfaces(args) => interfaces::run(common, args, out),
+        Command::Vlans(args) => vlans::run(common, args, out),
+        Command::RoutingAlgo(args) => routing_algo::run(common, args, out),
+        Command::Translate(args) => translate::run(common, args, out),
         Command::Statistics(args) => statistics::run(common, args, out),
         Command::Set(args) => set::run(common, args, out),
         Command::Ping(args) => ping::run(common, args, out),

@@ -28,6 +28,21 @@ pub(crate) fn resolve(
     destination: &str,
     as_is: bool,
 ) -> Outcome<Mac> {
+    let mac = mac(hosts, destination)?;
+    let originator = if as_is { mac } else { translate(client, mac)? };
+    if is_here(client, originator)? {
+        return Err(Failure::trouble(format!(
+            "{destination}: that is this node, or a client behind it: name one elsewhere in the mesh"
+        )));
+    }
+    Ok(originator)
+}
+
+/// The MAC address that a destination stands for.
+///
+/// # Errors
+/// One sentence.
+pub(crate) fn mac(hosts: &BatHosts, destination: &str) -> Outcome<Mac> {
     let mac = match hosts.mac(destination) {
         Some(mac) => mac,
         None => match destination.parse() {
@@ -38,13 +53,7 @@ pub(crate) fn resolve(
     if !mac.is_station() {
         return Err(Failure::trouble(format!("{destination}: not the address of one station")));
     }
-    let originator = if as_is { mac } else { translate(client, mac)? };
-    if is_here(client, originator)? {
-        return Err(Failure::trouble(format!(
-            "{destination}: that is this node, or a client behind it: name one elsewhere in the mesh"
-        )));
-    }
-    Ok(originator)
+    Ok(mac)
 }
 
 /// Whether an address is one of this node's own, or of a client behind it.
@@ -110,7 +119,7 @@ fn provoke(address: IpAddr) {
 }
 
 /// The originator that a client is best reached by; an unknown address stays what it is.
-fn translate(client: &mut Client, mac: Mac) -> Outcome<Mac> {
+pub(crate) fn translate(client: &mut Client, mac: Mac) -> Outcome<Mac> {
     let Reply::Transglobal(rows) = client.ask(Request::Transglobal)?.reply else {
         return Err(client.strange());
     };

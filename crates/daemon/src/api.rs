@@ -11,6 +11,7 @@ pub use mac::Address;
 pub use rows::{
     BlaBackbone, BlaClaim, ClientFlagsRow, DatCacheRow, Gateway, GlobalClient, HardInterface,
     LocalClient, McastFlags, McastFlagsPrivRow, McastFlagsRow, Mesh, Neighbor, Originator, Status,
+    VlanRow,
 };
 
 pub use setting::{SettingRow, SettingValue, SettingsRequest};
@@ -64,6 +65,21 @@ pub enum Request {
     Gateways,
     /// The hard interfaces.
     Interfaces,
+    /// A further hard interface.
+    AddInterface {
+        /// Its name.
+        interface: String,
+        /// Whether it may come into being later.
+        #[serde(default)]
+        wait: bool,
+    },
+    /// One hard interface less.
+    RemoveInterface {
+        /// Its name.
+        interface: String,
+    },
+    /// The VLANs of the mesh interface.
+    Vlans,
     /// Counters and discard reasons.
     Statistics,
     /// Settings: read, or one changed.
@@ -132,8 +148,10 @@ pub enum Reply {
     Backbonetable(Vec<BlaBackbone>),
     /// To [`Request::Gateways`].
     Gateways(Vec<Gateway>),
-    /// To [`Request::Interfaces`].
+    /// To [`Request::Interfaces`], and to [`Request::AddInterface`] and [`Request::RemoveInterface`]: as they are now.
     Interfaces(Vec<HardInterface>),
+    /// To [`Request::Vlans`].
+    Vlans(Vec<VlanRow>),
     /// To [`Request::Statistics`].
     Statistics(Statistics),
     /// To [`Request::Settings`]: those that were asked for, as they are now.

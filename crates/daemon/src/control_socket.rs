@@ -42,6 +42,10 @@ pub(crate) enum Question {
     Table(Table),
     /// Read or change settings.
     Settings(SettingsRequest),
+    /// A hard interface more.
+    AddInterface { name: String, wait: bool },
+    /// A hard interface less.
+    RemoveInterface { name: String },
     /// From here on tell what happens.
     Events(Subscriber),
     /// Send an echo request; the answer is to come when there is one.
@@ -66,6 +70,7 @@ pub(crate) enum Table {
     Backbonetable,
     Gateways,
     Interfaces,
+    Vlans,
 }
 
 /// A question with the place where its answer goes.

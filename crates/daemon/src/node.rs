@@ -6,6 +6,7 @@ mod carry_out;
 mod clients;
 mod events;
 mod gateway;
+mod interfaces;
 mod links;
 mod mesh_interface;
 mod multicast;
@@ -131,7 +132,9 @@ impl Node {
             let mut more = self.take_control();
             more |= self.take_packets();
             more |= self.take_hints();
-            self.take_questions();
+            if let Some(end) = self.take_questions() {
+                return end;
+            }
             let now = self.clock.now();
             if self.engine.next_deadline() <= now {
                 self.feed(now, Input::Deadline);
@@ -209,7 +212,7 @@ impl Node {
         true
     }
 
-    fn take_questions(&mut self) {
+    fn take_questions(&mut self) -> Option<End> {
         while let Ok(Asked { question, answer }) = self.questions.try_recv() {
             match question {
                 Question::Table(Table::DatCache) => {
@@ -224,6 +227,18 @@ impl Node {
                     let reply = self.settings(&wanted).map_or_else(Reply::Error, Reply::Settings);
                     let _ = answer.try_send(ReplyLine::new(reply));
                 }
+                Question::AddInterface { name, wait } => {
+                    // What was made a moment ago is known to whoever asks.
+                    if let Some(end) = self.take_link_events() {
+                        return Some(end);
+                    }
+                    let done = self.add_interface(&name, wait);
+                    let _ = answer.try_send(self.interfaces_after(done));
+                }
+                Question::RemoveInterface { name } => {
+                    let done = self.remove_interface(&name);
+                    let _ = answer.try_send(self.interfaces_after(done));
+                }
                 Question::Events(subscriber) => {
                     let reply = self.hub.subscribe(subscriber);
                     let _ = answer.try_send(ReplyLine::new(reply));
@@ -231,6 +246,7 @@ impl Node {
                 Question::Probe { uid, probe } => self.start_probe(uid, probe, answer),
             }
         }
+        None
     }
 
     /// Waits for something to do, or only looks if there is `more` already. Tells whether a signal came and whether an

@@ -11,13 +11,16 @@ mod nearest;
 
 pub use file::read_file;
 pub(crate) use gateway::mode_name;
+pub use live::setting_words;
 pub use nearest::nearest;
 
 use noctule_control as control;
-use noctule_wire::Mac;
+use noctule_fib::Isolation;
+use noctule_wire::{Mac, Vid};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Name of the mesh interface where none is given.
@@ -51,6 +54,8 @@ pub struct Written {
     pub mtu_probing: Option<bool>,
     /// Whether nodes that are bridged to one LAN share the work.
     pub bridge_loop_avoidance: Option<bool>,
+    /// Whether isolated clients without a VLAN are kept apart.
+    pub ap_isolation: Option<bool>,
     /// Whether ARP requests are answered from the distributed ARP table.
     pub distributed_arp_table: Option<bool>,
     /// Whether TCP segments are kept short enough to cross the links in one piece.
@@ -77,6 +82,20 @@ pub struct Written {
     /// The hard interfaces, in order of their attachment.
     #[serde(rename = "interface")]
     pub interfaces: Vec<WrittenInterface>,
+    /// Settings of VLANs, which need not exist yet.
+    #[serde(rename = "vlan")]
+    pub vlans: Vec<WrittenVlan>,
+}
+
+/// Settings of one VLAN as written.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct WrittenVlan {
+    /// Its id.
+    pub id: i64,
+    /// Whether isolated clients in it are kept apart.
+    #[serde(default)]
+    pub ap_isolation: Option<bool>,
 }
 
 /// One hard interface as written.
@@ -105,6 +124,7 @@ const KEYS: &[&str] = &[
     "mtu_probing",
     "clamp_mss",
     "bridge_loop_avoidance",
+    "ap_isolation",
     "distributed_arp_table",
     "multicast_forceflood",
     "multicast_mode",
@@ -118,9 +138,12 @@ const KEYS: &[&str] = &[
     "rx_frames",
     "tx_frames",
     "interface",
+    "vlan",
 ];
 /// Names of the settings of an `[[interface]]`.
 const INTERFACE_KEYS: &[&str] = &["name", "hop_penalty"];
+/// Names of the settings of a `[[vlan]]`.
+const VLAN_KEYS: &[&str] = &["id", "ap_isolation"];
 
 /// A setting that a node cannot run on.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -134,11 +157,19 @@ pub struct BadSetting {
     pub problem: String,
     /// Which of the interfaces, if it belongs to one.
     pub interface: Option<usize>,
+    /// Which of the VLANs, if it belongs to one.
+    pub vlan: Option<usize>,
 }
 
 impl BadSetting {
     fn new(key: &'static str, value: impl ToString, problem: impl ToString) -> Self {
-        Self { key, value: value.to_string(), problem: problem.to_string(), interface: None }
+        Self {
+            key,
+            value: value.to_string(),
+            problem: problem.to_string(),
+            interface: None,
+            vlan: None,
+        }
     }
 
     /// The sentence for somebody who used the command line, where the same names have other clothes.
@@ -264,6 +295,7 @@ impl Written {
             mtu_probing: self.mtu_probing.or(file.mtu_probing),
             clamp_mss: self.clamp_mss.or(file.clamp_mss),
             bridge_loop_avoidance: self.bridge_loop_avoidance.or(file.bridge_loop_avoidance),
+            ap_isolation: self.ap_isolation.or(file.ap_isolation),
             distributed_arp_table: self.distributed_arp_table.or(file.distributed_arp_table),
             // Two names of one thing: what is written here under either name goes before the file.
             multicast_mode: if self.multicast_forceflood.is_some() {
@@ -283,6 +315,8 @@ impl Written {
             rx_frames: self.rx_frames.or(file.rx_frames),
             tx_frames: self.tx_frames.or(file.tx_frames),
             interfaces,
+            // They can be in a file alone.
+            vlans: if self.vlans.is_empty() { file.vlans } else { self.vlans },
         }
     }
 
@@ -310,6 +344,7 @@ impl Written {
             mtu_probing,
             clamp_mss,
             bridge_loop_avoidance,
+            ap_isolation,
             distributed_arp_table,
             multicast_forceflood,
             multicast_mode,
@@ -320,6 +355,7 @@ impl Written {
             rx_frames,
             tx_frames,
             interfaces,
+            vlans,
         } = self;
         let mesh = mesh.as_deref().unwrap_or(MESH_DEFAULT);
         let mesh = interface_name("mesh", mesh)?;
@@ -372,11 +408,13 @@ impl Written {
                     u32::MAX.into(),
                     "receivers",
                 )?,
-                ap_isolation: engine.ap_isolation,
+                ap_isolation: Arc::new(isolation(ap_isolation.unwrap_or(false), vlans)?),
                 gateway_mode: gw_mode.as_deref().map_or(Ok(engine.gateway_mode), gateway::mode)?,
                 gateway_bandwidth: gw_bandwidth
                     .as_deref()
-                    .map_or(Ok(engine.gateway_bandwidth), gateway::bandwidth)?,
+                    .map_or(Ok(engine.gateway_bandwidth), |text| {
+                        gateway::bandwidth(text, engine.gateway_bandwidth)
+                    })?,
                 gateway_class: gw_sel_class.map_or(Ok(engine.gateway_class), gateway::class)?,
                 limits: engine.limits,
             },
@@ -386,6 +424,23 @@ impl Written {
             mesh,
         })
     }
+}
+
+/// In which VLANs isolated clients are kept apart.
+fn isolation(untagged: bool, vlans: &[WrittenVlan]) -> Result<Isolation, BadSetting> {
+    let mut isolation = Isolation::default();
+    isolation.set(Vid::UNTAGGED, untagged);
+    for (index, vlan) in vlans.iter().enumerate() {
+        let bad =
+            |problem| BadSetting { vlan: Some(index), ..BadSetting::new("id", vlan.id, problem) };
+        let id = u16::try_from(vlan.id).ok().filter(|id| (1..=4095).contains(id));
+        let id = id.ok_or_else(|| bad("must be 1 to 4095"))?;
+        if vlans[..index].iter().any(|other| other.id == vlan.id) {
+            return Err(bad("the VLAN is given twice: give it once"));
+        }
+        isolation.set(Vid::from_tci(id), vlan.ap_isolation.unwrap_or(false));
+    }
+    Ok(isolation)
 }
 
 /// The two names of one setting, which must not contradict each other.
@@ -475,7 +530,7 @@ fn penalty(value: i64) -> Result<u8, BadSetting> {
 }
 
 /// What the kernel accepts as the name of an interface.
-fn interface_name(key: &'static str, name: &str) -> Result<String, BadSetting> {
+pub(crate) fn interface_name(key: &'static str, name: &str) -> Result<String, BadSetting> {
     const LEN_MAX: usize = 15;
     /// The no-break space of Latin-1, which for the kernel is white space wherever it stands, also within a UTF-8 character.
     const SPACE: u8 = 0xa0;

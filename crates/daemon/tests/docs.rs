@@ -45,7 +45,11 @@ fn every_request_has_its_row() {
         "backbonetable",
         "gateways",
         "interfaces",
+        "add_interface",
+        "remove_interface",
+        "vlans",
         "statistics",
+        "settings",
         "events",
         "probe",
     ] {
@@ -58,5 +62,5 @@ fn every_request_has_its_row() {
     }
     let unknown = noctule_daemon::api::RequestLine::parse(br#"{"noctule":1,"request":"?"}"#);
     let named = unknown.unwrap_err().matches('`').count() / 2 - 1;
-    assert_eq!(named, 15, "the list of requests above is complete");
+    assert_eq!(named, 18, "the list of requests above is complete");
 }

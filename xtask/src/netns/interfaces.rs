@@ -362,3 +362,141 @@ pub(super) fn fwd_17_links_too_short_for_the_mesh_interface_are_warned_about() -
     wait_for_log(anna, "should have mtu=968 wanted=4000")?;
     anna.stop()
 }
+
+/// One sentence on standard error, and exit status 1.
+fn refused(node: &Node, words: &[&str], expected: &str) -> Result<()> {
+    let output = node.output(words)?;
+    let said = output.stderr.trim_end();
+    ensure!(
+        output.status.code() == Some(1) && said.lines().count() == 1 && said.contains(expected),
+        "`{}` said {said:?}, not {expected:?}",
+        output.command
+    );
+    Ok(())
+}
+
+pub(super) fn mgmt_09_mgmt_28_interfaces_are_added_and_taken_out_while_frames_run() -> Result<()> {
+    const ROUNDS: usize = 5;
+    let (lab, mut nodes) = chain(&["anna", "ben"])?;
+    let [anna, ben] = nodes.get_disjoint_mut([0, 1])?;
+    // The pings go by e1 alone: at ben's, nobody listens on the others.
+    for _ in 0..3 {
+        anna.link(ben, &lab, 1500)?;
+    }
+    anna.wait_for_ping(ben.address(), LIMIT)?;
+    let start = Instant::now();
+    let stream = anna.ping_stream(ben.address(), Duration::from_millis(1))?;
+    let listed = |node: &Node, expected: &str| -> Result<()> {
+        let text = node.ask(&["interface"])?;
+        ensure!(text == expected, "the list is\n{text}not\n{expected}");
+        Ok(())
+    };
+    for _ in 0..ROUNDS {
+        let printed = anna.ask(&["interface", "add", "e2", "e3"])?;
+        ensure!(printed.is_empty(), "a change prints {printed:?}");
+        listed(anna, "e1: active\ne2: active\ne3: active\n")?;
+        // As batctl: what is there already stays.
+        anna.ask(&["if", "-M", "a", "e3"])?;
+        anna.ask(&["set", "hop_penalty", "9", "-i", "e3"])?;
+        anna.ask(&["if", "del", "e2"])?;
+        listed(anna, "e1: active\ne3: active\n")?;
+        // The place that became free is used again.
+        anna.ask(&["bat0", "interface", "add", "e4"])?;
+        listed(anna, "e1: active\ne4: active\ne3: active\n")?;
+        let of_e3 = anna.ask(&["hardif", "e3", "hp"])?;
+        ensure!(of_e3 == "9\n", "the hop penalty of e3: {of_e3}");
+        let rows = anna.ask(&["interface", "d", "e3", "e4", "--json"])?;
+        ensure!(rows.matches("hard_ifname").count() == 1, "{rows}");
+        listed(anna, "e1: active\n")?;
+    }
+    refusals(anna, &["e9", "nowhere"])?;
+    listed(anna, "e1: active\n")?;
+    let end = Instant::now();
+    std::thread::sleep(Duration::from_millis(500));
+    let (lost, sent) = stream.stop()?.lost(start, end);
+    println!("        {lost} of {sent} pings lost over {} interfaces more or less", ROUNDS * 6);
+    ensure!(lost == 0 && sent > 100, "{lost} of {sent} pings were lost");
+    // A mesh by the new link alone, also of the place of the first.
+    for node in [&*anna, &*ben] {
+        node.ask(&["if", "add", "e2"])?;
+    }
+    wait_for(LIMIT, "each hears the other on e2", || {
+        for node in [&*anna, &*ben] {
+            let rows = node.table("neighbors")?;
+            ensure!(rows.iter().any(|row| row["hard_ifname"] == "e2"), "{rows:?}");
+        }
+        Ok(())
+    })?;
+    for node in [&*anna, &*ben] {
+        node.ask(&["if", "del", "e1"])?;
+    }
+    anna.wait_for_ping(ben.address(), LIMIT)?;
+    // Without any the node goes on, and waits.
+    let output = anna.output(&["if", "del", "e2"])?;
+    ensure!(output.status.success(), "{output:?}");
+    ensure!(output.stderr.contains("that was the last hard interface"), "{output:?}");
+    listed(anna, "")?;
+    refused(anna, &["if", "del", "e2"], "e2: not a hard interface of bat0 (has: none)")?;
+    anna.ask(&["if", "add", "late", "--wait"])?;
+    listed(anna, "late: inactive\n")?;
+    anna.namespace.set_link("e2", &[Set::Down])?;
+    anna.namespace.set_link("e2", &[Set::Name("late")])?;
+    anna.namespace.set_link("late", &[Set::Up])?;
+    anna.wait_for_ping(ben.address(), LIMIT)?;
+    anna.stop()
+}
+
+/// What cannot be a hard interface is told in one sentence, and the others have their turn.
+fn refusals(node: &Node, missing: &[&str; 2]) -> Result<()> {
+    let [one, other] = missing;
+    refused(node, &["if", "add", one], &format!("{one}: no such interface (have: "))?;
+    refused(node, &["if", "add", "lo"], "lo: the loopback interface reaches nobody")?;
+    refused(node, &["if", "add", "bat0"], "bat0: a mesh interface cannot carry a mesh")?;
+    refused(node, &["if", "add", "a/b"], "the name of an interface cannot have '/' in it")?;
+    refused(node, &["if", "add", ""], "the name of an interface has 1 to 15 bytes")?;
+    refused(node, &["if", "del", one], &format!("{one}: not a hard interface of bat0 (has: e1)"))?;
+    refused(node, &["if", "add", "bat0", "--wait"], "bat0: a mesh interface cannot carry a mesh")?;
+    node.namespace.set_link("e2", &[Set::Mtu(99)])?;
+    refused(node, &["if", "add", "e2"], "e2: its MTU of 99 is below 100; raise it with")?;
+    node.namespace.set_link("e2", &[Set::Mtu(1500)])?;
+    node.namespace.add_bridge("br0")?;
+    node.namespace.set_link("e2", &[Set::Master("br0")])?;
+    refused(node, &["if", "add", "e2"], "e2: br0 takes its frames; name br0, or take it out with")?;
+    node.namespace.set_link("e2", &[Set::NoMaster])?;
+    node.namespace.set_link("bat0", &[Set::Master("br0")])?;
+    refused(node, &["if", "add", "br0"], "br0: it lies on the mesh interface bat0")?;
+    node.namespace.set_link("bat0", &[Set::NoMaster])?;
+    node.namespace.delete_link("br0")?;
+    // Of several each has its turn, and each that is refused is told.
+    let output = node.output(&["if", "add", one, "e3", other])?;
+    let said: Vec<_> = output.stderr.lines().collect();
+    ensure!(output.status.code() == Some(1) && said.len() == 2, "{output:?}");
+    ensure!(said[0].contains(one) && said[1].contains(other), "{said:?}");
+    node.ask(&["if", "del", "e3"])?;
+    // Another node has it; that one takes it out, and it is free.
+    let program = node.program().display().to_string();
+    let socket = node.socket().with_extension("other").display().to_string();
+    let words = ["run", "--mesh", "bat1", "--interface", "e3", "--socket", &socket];
+    let holder = node.namespace.spawn("holder", &[&[program.as_str()][..], &words].concat())?;
+    let ask = |words: &[&str]| {
+        let all = [&[program.as_str(), "--socket", &socket], words].concat();
+        node.namespace.run(&all, LIMIT)
+    };
+    wait_for(LIMIT, "the other node has e3", || {
+        let text = ask(&["status"])?.success()?;
+        ensure!(text.contains("e3 active"), "{text}");
+        Ok(())
+    })?;
+    refused(
+        node,
+        &["if", "add", "e3"],
+        "e3: another noctule carries a mesh on it (bat1); stop that",
+    )?;
+    let of_other = ask(&["if", "add", "e1"])?;
+    ensure!(of_other.stderr.contains("e1: another noctule carries a mesh on it"), "{of_other:?}");
+    ask(&["if", "del", "e3"])?.success()?;
+    node.ask(&["if", "add", "e3"])?;
+    node.ask(&["if", "del", "e3"])?;
+    ensure!(holder.terminate()?.success(), "the other node failed");
+    Ok(())
+}

@@ -1,7 +1,8 @@
-//! `noctule interfaces`, `if`: the hard interfaces (MGMT-28).
+//! `noctule interfaces`, `if`: the hard interfaces, one more or one less (MGMT-28).
 
 use crate::args::Common;
 use crate::client::Client;
+use crate::failure::Failure;
 use crate::{Status, json};
 use noctule_daemon::api::{HardInterface, Reply, Request};
 use std::io::Write;
@@ -12,17 +13,58 @@ pub(crate) struct Args {
     /// Say also what each interface carries, or why it is inactive
     #[arg(short = 'v', long)]
     verbose: bool,
+    /// What to do with the interfaces that are named; without it they are listed
+    #[arg(value_enum, requires = "names")]
+    action: Option<Action>,
+    /// The interfaces to add or take out
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+    /// With add: an interface that does not exist yet is used as soon as it does
+    #[arg(long)]
+    wait: bool,
+    /// Of batctl; changes nothing, as the mesh interface is there as long as the node runs
+    #[arg(short = 'M', hide = true)]
+    manual: bool,
+    /// List only this one
+    #[arg(long, value_name = "NAME", hide = true, conflicts_with = "action")]
+    only: Option<String>,
 }
 
-/// Prints one line for each interface.
+/// What can be done with interfaces.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, Eq, PartialEq)]
+enum Action {
+    /// Add them to the running node
+    #[value(alias = "a")]
+    Add,
+    /// Take them out
+    #[value(alias = "d")]
+    Del,
+}
+
+/// Prints one line for each interface, or changes which there are.
 ///
 /// # Errors
-/// The node does not answer.
+/// The node does not answer, or refuses.
 pub(crate) fn run(common: &Common, args: &Args, out: &mut dyn Write) -> Status {
+    if args.wait && args.action != Some(Action::Add) {
+        return Err(Failure::Usage("--wait belongs to \"noctule interface add NAME\"".into()));
+    }
     let mut client = Client::connect(common)?;
+    if let Some(action) = args.action {
+        return change(common, &mut client, action, args, out);
+    }
     let Reply::Interfaces(rows) = client.ask(Request::Interfaces)?.reply else {
         return Err(client.strange());
     };
+    if let Some(name) = &args.only {
+        // One object, as `batctl hardif_json`.
+        let row = rows.iter().find(|row| row.hard_ifname == *name);
+        let row = row.ok_or_else(|| {
+            let mesh = rows.first().map_or("the mesh", |row| row.mesh_ifname.as_str());
+            Failure::trouble(format!("{name}: not a hard interface of {mesh}"))
+        })?;
+        return json::print(out, row);
+    }
     if common.json {
         return json::print(out, &rows);
     }
@@ -31,6 +73,49 @@ pub(crate) fn run(common: &Common, args: &Args, out: &mut dyn Write) -> Status {
         writeln!(out, "{}{more}", line(row))?;
     }
     Ok(0)
+}
+
+/// Adds or takes out one after the other. One that is refused is reported, and the others have their turn.
+fn change(
+    common: &Common,
+    client: &mut Client,
+    action: Action,
+    args: &Args,
+    out: &mut dyn Write,
+) -> Status {
+    let mut refused = Vec::new();
+    let mut left = None;
+    for name in &args.names {
+        let interface = name.clone();
+        let request = match action {
+            Action::Add => Request::AddInterface { interface, wait: args.wait },
+            Action::Del => Request::RemoveInterface { interface },
+        };
+        match client.ask(request).map(|line| line.reply) {
+            Ok(Reply::Interfaces(rows)) => left = Some(rows),
+            Ok(_) => return Err(client.strange()),
+            Err(Failure::Trouble(sentence)) => refused.push(sentence),
+            Err(failure) => return Err(failure),
+        }
+    }
+    match left {
+        Some(rows) if common.json => drop(json::print(out, &rows)?),
+        Some(rows) if rows.is_empty() && action == Action::Del && !args.manual => {
+            let hint = "that was the last hard interface, and the node waits for another: \"noctule interface add NAME\"";
+            // Where stderr is gone nobody can be told.
+            let _ = writeln!(std::io::stderr(), "noctule: {hint}");
+        }
+        _ => {}
+    }
+    match refused.split_last() {
+        None => Ok(0),
+        Some((last, others)) => {
+            for sentence in others {
+                let _ = writeln!(std::io::stderr(), "noctule: {sentence}");
+            }
+            Err(Failure::Trouble(last.clone()))
+        }
+    }
 }
 
 /// One interface.

@@ -51,6 +51,12 @@ pub(crate) struct Args {
     /// Take it that no other node is bridged to the same LAN: broadcasts pass at once
     #[arg(long, overrides_with = "bridge_loop_avoidance")]
     no_bridge_loop_avoidance: bool,
+    /// Keep isolated clients without a VLAN apart
+    #[arg(long, overrides_with = "no_ap_isolation")]
+    ap_isolation: bool,
+    /// Let isolated clients talk to each other [default]
+    #[arg(long, overrides_with = "ap_isolation")]
+    no_ap_isolation: bool,
     /// Answer ARP requests from the distributed ARP table [default]
     #[arg(long, overrides_with = "no_distributed_arp_table")]
     distributed_arp_table: bool,
@@ -153,6 +159,7 @@ fn written(common: &Common, args: &Args) -> Written {
         mtu_probing: switch(args.mtu_probing, args.no_mtu_probing),
         clamp_mss: switch(args.clamp_mss, args.no_clamp_mss),
         bridge_loop_avoidance: switch(args.bridge_loop_avoidance, args.no_bridge_loop_avoidance),
+        ap_isolation: switch(args.ap_isolation, args.no_ap_isolation),
         distributed_arp_table: switch(args.distributed_arp_table, args.no_distributed_arp_table),
         multicast_forceflood: switch(args.multicast_forceflood, args.no_multicast_forceflood),
         multicast_mode: None,
@@ -167,6 +174,8 @@ fn written(common: &Common, args: &Args) -> Written {
             .into_iter()
             .map(|name| WrittenInterface { name, hop_penalty: None })
             .collect(),
+        // With settings of their own they stand in a file.
+        vlans: Vec::new(),
     }
 }
 
@@ -199,6 +208,7 @@ mod tests {
             mtu_probing: Some(false),
             clamp_mss: Some(true),
             bridge_loop_avoidance: Some(false),
+            ap_isolation: Some(true),
             distributed_arp_table: Some(false),
             multicast_forceflood: Some(true),
             multicast_mode: None,
@@ -209,10 +219,11 @@ mod tests {
             rx_frames: Some(64),
             tx_frames: Some(32),
             interfaces: vec![interface("wlan0"), interface("eth1")],
+            vlans: Vec::new(),
         };
         assert_eq!(
             typed(
-                "--mesh bat7 --interface wlan0 --interface eth1 --mesh-mac 02:00:00:00:00:07 --mtu 1400 --socket /run/x.sock --log debug --wait --orig-interval 2000 --hop-penalty -1 --no-aggregation --no-fragmentation --no-mtu-probing --clamp-mss --no-bridge-loop-avoidance --no-distributed-arp-table --multicast-forceflood --multicast-fanout 4 --gw-mode client --gateway-bandwidth 5mbit --gw-sel-class -3 --rx-frames 64 --tx-frames 32"
+                "--mesh bat7 --interface wlan0 --interface eth1 --mesh-mac 02:00:00:00:00:07 --mtu 1400 --socket /run/x.sock --log debug --wait --orig-interval 2000 --hop-penalty -1 --no-aggregation --no-fragmentation --no-mtu-probing --clamp-mss --ap-isolation --no-bridge-loop-avoidance --no-distributed-arp-table --multicast-forceflood --multicast-fanout 4 --gw-mode client --gateway-bandwidth 5mbit --gw-sel-class -3 --rx-frames 64 --tx-frames 32"
             ),
             expected
         );

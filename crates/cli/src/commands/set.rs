@@ -14,6 +14,9 @@ pub(crate) struct Args {
     /// What it is to be; without it, it is printed
     #[arg(allow_negative_numbers = true)]
     value: Option<String>,
+    /// What goes with it: gw_mode server DOWN[/UP], gw_mode client CLASS
+    #[arg(allow_negative_numbers = true)]
+    parameter: Option<String>,
     /// A setting of this hard interface
     #[arg(short = 'i', long, value_name = "NAME")]
     interface: Option<String>,
@@ -28,9 +31,9 @@ pub(crate) struct Args {
 /// The node does not answer, or refuses.
 pub(crate) fn run(common: &Common, args: &Args, out: &mut dyn Write) -> Status {
     let mut client = Client::connect(common)?;
-    let Args { name, value, interface, vlan } = args.clone();
+    let Args { name, value, parameter, interface, vlan } = args.clone();
     let (named, changed) = (name.is_some(), value.is_some());
-    let request = Request::Settings(SettingsRequest { name, value, interface, vlan });
+    let request = Request::Settings(SettingsRequest { name, value, parameter, interface, vlan });
     let Reply::Settings(rows) = client.ask(request)?.reply else {
         return Err(client.strange());
     };
@@ -41,11 +44,16 @@ pub(crate) fn run(common: &Common, args: &Args, out: &mut dyn Write) -> Status {
         match (named, changed) {
             // As batctl: what was changed is known to whoever changed it.
             (_, true) => {}
-            (true, false) => writeln!(out, "{}", row.value)?,
+            (true, false) => writeln!(out, "{}", shown(&row))?,
             (false, false) => writeln!(out, "{}", line(&row))?,
         }
     }
     Ok(0)
+}
+
+/// A value as batctl prints it.
+fn shown(row: &SettingRow) -> String {
+    row.shown.clone().unwrap_or_else(|| row.value.to_string())
 }
 
 /// One setting in the list of all.
@@ -56,7 +64,7 @@ fn line(row: &SettingRow) -> String {
         (None, None) => String::new(),
     };
     let alias = if row.alias.is_empty() { String::new() } else { format!(" ({})", row.alias) };
-    format!("{place}{}{alias}: {}", row.name, row.value)
+    format!("{place}{}{alias}: {}", row.name, shown(row))
 }
 
 #[cfg(test)]
@@ -74,6 +82,7 @@ mod tests {
             value: SettingValue::Switch(true),
             default: SettingValue::Switch(false),
             values: String::new(),
+            shown: None,
         };
         assert_eq!(line(&row), "vlan 10 ap_isolation (ap): enabled");
         (row.interface, row.vlan) = (Some("wlan0".into()), None);

@@ -49,6 +49,9 @@ pub struct Mesh {
     /// Whether nodes that are bridged to one LAN share the work.
     #[serde(default)]
     pub bridge_loop_avoidance_enabled: bool,
+    /// Whether isolated clients without a VLAN are kept apart.
+    #[serde(default)]
+    pub ap_isolation_enabled: bool,
     /// Whether ARP requests are answered from the distributed table.
     #[serde(default)]
     pub distributed_arp_table_enabled: bool,
@@ -103,6 +106,19 @@ pub struct Status {
     pub global_clients: usize,
     /// The hard interfaces.
     pub interfaces: Vec<HardInterface>,
+}
+
+/// A VLAN of the mesh interface: `batctl vlan_json`.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct VlanRow {
+    /// Index of the mesh interface.
+    pub mesh_ifindex: u32,
+    /// Its name.
+    pub mesh_ifname: String,
+    /// Its id; -1 for what is in none.
+    pub vlanid: i16,
+    /// Whether isolated clients in it are kept apart.
+    pub ap_isolation_enabled: bool,
 }
 
 /// An entry of the distributed ARP table's cache: `batctl dat_cache_json`.

@@ -12,6 +12,9 @@ pub struct SettingsRequest {
     /// The value that it gets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
+    /// What goes with the value: the class of a gateway client, or the bandwidth of a gateway server (MGMT section 4.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parameter: Option<String>,
     /// The hard interface that is meant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interface: Option<String>,
@@ -40,6 +43,9 @@ pub struct SettingRow {
     pub default: SettingValue,
     /// What it can be.
     pub values: String,
+    /// How batctl prints the value, if not as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown: Option<String>,
 }
 
 /// A value: JSON's true and false, a number, or a word.

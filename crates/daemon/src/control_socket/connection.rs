@@ -88,6 +88,12 @@ impl Connection {
             Request::Statistics => return ReplyLine::new(Reply::Statistics(self.statistics())),
             Request::Probe(probe) => return self.probe(probe),
             Request::Settings(wanted) => return self.answer_of(Question::Settings(wanted)),
+            Request::AddInterface { interface, wait } => {
+                return self.answer_of(Question::AddInterface { name: interface, wait });
+            }
+            Request::RemoveInterface { interface } => {
+                return self.answer_of(Question::RemoveInterface { name: interface });
+            }
             Request::Status => Table::Status,
             Request::Originators { interface } => Table::Originators { interface },
             Request::Neighbors => Table::Neighbors,
@@ -99,6 +105,7 @@ impl Connection {
             Request::Backbonetable => Table::Backbonetable,
             Request::Gateways => Table::Gateways,
             Request::Interfaces => Table::Interfaces,
+            Request::Vlans => Table::Vlans,
             // It is more than a question.
             Request::Events => return error("events are told to one connection alone"),
         };

@@ -43,6 +43,12 @@ impl Server {
                     Question::Table(_) => {
                         drop(answer.send(ReplyLine::new(Reply::Neighbors(Vec::new()))))
                     }
+                    Question::AddInterface { name, wait } => drop(
+                        answer.send(ReplyLine::new(Reply::Error(format!("add {name:?} {wait}")))),
+                    ),
+                    Question::RemoveInterface { name } => {
+                        drop(answer.send(ReplyLine::new(Reply::Error(format!("remove {name:?}")))))
+                    }
                     Question::Settings(wanted) => {
                         drop(answer.send(ReplyLine::new(Reply::Error(format!("{wanted:?}")))))
                     }
@@ -238,15 +244,38 @@ fn mgmt_41_garbage_hurts_nobody_else() {
 fn a_request_for_a_setting_reaches_the_engine_whole() {
     let server = Server::start();
     let stream = server.connect();
-    let line = br#"{"noctule":1,"request":"settings","name":"hp","value":"5","interface":"e1"}
+    let line = br#"{"noctule":1,"request":"settings","name":"hp","value":"5","parameter":"6","interface":"e1"}
 "#;
     let expected = crate::api::SettingsRequest {
         name: Some("hp".into()),
         value: Some("5".into()),
+        parameter: Some("6".into()),
         interface: Some("e1".into()),
         vlan: None,
     };
     assert_eq!(ask(&stream, line), Reply::Error(format!("{expected:?}")));
+}
+
+#[test]
+fn mgmt_28_a_request_for_another_interface_reaches_the_engine_whole() {
+    let server = Server::start();
+    let stream = server.connect();
+    let rows: [(&[u8], &str); 3] = [
+        (br#"{"noctule":1,"request":"add_interface","interface":"e1"}"#, r#"add "e1" false"#),
+        (
+            br#"{"noctule":1,"request":"add_interface","interface":"e\u0000","wait":true}"#,
+            r#"add "e\0" true"#,
+        ),
+        (br#"{"noctule":1,"request":"remove_interface","interface":""}"#, r#"remove """#),
+    ];
+    for (line, said) in rows {
+        assert_eq!(ask(&stream, &[line, b"\n"].concat()), Reply::Error(said.into()));
+    }
+    let Reply::Error(said) = ask(&stream, b"{\"noctule\":1,\"request\":\"add_interface\"}\n")
+    else {
+        panic!("which interface?")
+    };
+    assert!(said.contains("missing field `interface`"), "{said}");
 }
 
 fn events(stream: &UnixStream, count: usize) -> Vec<EventRow> {

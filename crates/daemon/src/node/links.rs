@@ -12,14 +12,14 @@ use noctule_control::Input;
 use noctule_dataplane::packet::{
     self, ControlSender, OpenError, PacketSettings, Receiver, Transmitter,
 };
-use noctule_fib::{Counters, Iface};
+use noctule_fib::{Counters, IFACES_MAX, Iface};
 use tracing::{error, info, warn};
 
-/// All hard interfaces of the configuration; the place in the list is the number in the mesh.
+/// All hard interfaces; the place in the list is the number in the mesh. It is empty where one was taken out.
 #[derive(Debug)]
-pub(crate) struct Ports(Vec<Port>);
+pub(crate) struct Ports([Option<Port>; IFACES_MAX]);
 
-/// One hard interface of the configuration.
+/// One hard interface.
 #[derive(Debug)]
 pub(crate) struct Port {
     pub(crate) iface: Iface,
@@ -27,7 +27,7 @@ pub(crate) struct Port {
     /// While it exists and takes part.
     pub(crate) attached: Option<Attached>,
     /// Why it was refused when it was last looked at: said once.
-    refused: Option<BadInterface>,
+    pub(super) refused: Option<BadInterface>,
 }
 
 /// What the mesh adds to a frame of the mesh interface at most, bytes (FWD-19).
@@ -63,21 +63,31 @@ impl Attached {
 
 impl Ports {
     pub(crate) fn new(configs: &[InterfaceConfig]) -> Self {
-        let port = |(iface, config): (Iface, &InterfaceConfig)| Port {
-            iface,
-            config: config.clone(),
-            attached: None,
-            refused: None,
-        };
-        Self(Iface::all().zip(configs).map(port).collect())
+        let mut ports = Self(Default::default());
+        for config in configs {
+            ports.add(config.clone());
+        }
+        ports
+    }
+
+    /// Gives a further one a place, if there is any left.
+    pub(super) fn add(&mut self, config: InterfaceConfig) -> Option<Iface> {
+        let iface = Iface::all().find(|iface| self.get(*iface).is_none())?;
+        self.0[iface.index()] = Some(Port { iface, config, attached: None, refused: None });
+        Some(iface)
+    }
+
+    /// Takes one out.
+    pub(super) fn remove(&mut self, iface: Iface) {
+        self.0[iface.index()] = None;
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Port> {
-        self.0.iter()
+        self.0.iter().flatten()
     }
 
     pub(crate) fn get(&self, iface: Iface) -> Option<&Port> {
-        self.0.get(iface.index())
+        self.0.get(iface.index())?.as_ref()
     }
 
     /// The port by which the engine sends.
@@ -86,12 +96,12 @@ impl Ports {
     }
 
     pub(super) fn get_mut(&mut self, iface: Iface) -> Option<&mut Port> {
-        self.0.get_mut(iface.index())
+        self.0.get_mut(iface.index())?.as_mut()
     }
 
     /// The control sockets of the interfaces that take part.
     pub(super) fn control(&self) -> impl Iterator<Item = &Receiver> {
-        self.0.iter().filter_map(|port| Some(&port.attached.as_ref()?.control.receiver))
+        self.iter().filter_map(|port| Some(&port.attached.as_ref()?.control.receiver))
     }
 
     /// Copies the next control packet of an interface into `buffer`; `false` if there is none at the moment.
@@ -107,7 +117,7 @@ impl Ports {
 
     /// Adds what the control sockets dropped to the statistics.
     pub(super) fn account_drops(&mut self, counters: &Counters) {
-        for attached in self.0.iter_mut().filter_map(|port| port.attached.as_mut()) {
+        for attached in self.0.iter_mut().flatten().filter_map(|port| port.attached.as_mut()) {
             attached.control.account_drops(counters);
         }
     }
@@ -117,12 +127,12 @@ impl Ports {
         let by_index =
             |port: &&Port| port.attached.as_ref().is_some_and(|at| at.link.index == link.index);
         let by_name = |port: &&Port| port.config.name == link.name;
-        self.0.iter().find(by_index).or_else(|| self.0.iter().find(by_name)).map(|port| port.iface)
+        self.iter().find(by_index).or_else(|| self.iter().find(by_name)).map(|port| port.iface)
     }
 
     fn by_index(&self, index: u32) -> Option<Iface> {
         let uses = |port: &&Port| port.attached.as_ref().is_some_and(|at| at.link.index == index);
-        self.0.iter().find(uses).map(|port| port.iface)
+        self.iter().find(uses).map(|port| port.iface)
     }
 }
 
@@ -133,7 +143,7 @@ impl Node {
     /// One of them cannot be used: one sentence.
     pub(crate) fn attach_all(&mut self) -> Result<(), String> {
         for iface in Iface::all() {
-            let Some(port) = self.ports.get(iface) else { break };
+            let Some(port) = self.ports.get(iface) else { continue };
             // In the order of the configuration: the first that is up becomes the primary interface (FWD-06).
             if let Some(link) = self.monitor.links().named(&port.config.name).cloned() {
                 let name = link.name.clone();
@@ -222,7 +232,7 @@ impl Node {
     }
 
     /// Why an interface cannot carry the mesh, if so.
-    fn refusal(&self, link: &Link) -> Option<BadInterface> {
+    pub(super) fn refusal(&self, link: &Link) -> Option<BadInterface> {
         check_hard_interface(self.monitor.links(), &link.name, &[&self.mesh.name]).err()
     }
 
@@ -250,7 +260,7 @@ impl Node {
     /// make one unfit or fit.
     fn judge_all(&mut self) {
         for iface in Iface::all() {
-            let Some(port) = self.ports.get(iface) else { break };
+            let Some(port) = self.ports.get(iface) else { continue };
             if let Some(attached) = &port.attached {
                 let index = attached.link.index;
                 let Some(problem) = self.refusal(&attached.link) else { continue };
@@ -267,7 +277,7 @@ impl Node {
         }
     }
 
-    fn attach(&mut self, iface: Iface, link: Link) -> Result<(), OpenError> {
+    pub(super) fn attach(&mut self, iface: Iface, link: Link) -> Result<(), OpenError> {
         let settings = self.packet_settings();
         // Until the sockets are open, by which others see that the interface is taken.
         let turn = Turn::take();
@@ -360,7 +370,7 @@ impl Node {
         self.feed(now, Input::Changed { iface, link: engine_link });
     }
 
-    fn link_gone(&mut self, index: u32) {
+    pub(super) fn link_gone(&mut self, index: u32) {
         let Some(iface) = self.ports.by_index(index) else { return };
         let Some(port) = self.ports.get_mut(iface) else { return };
         port.attached = None;

@@ -36,6 +36,9 @@ impl Node {
         let place = self.place(wanted)?;
         let Some(name) = &wanted.name else {
             return match (&wanted.value, place) {
+                (None, _) if wanted.parameter.is_some() => {
+                    Err("a parameter is given, but no setting: name one".to_owned())
+                }
                 (Some(_), _) => Err("a value is given, but no setting: name one".to_owned()),
                 (None, Place::Mesh) => Ok(self.all_settings()),
                 (None, place) => Ok(self.rows_of(place)),
@@ -44,13 +47,20 @@ impl Node {
         let setting = Setting::find(name, place.scope())?;
         if let Some(value) = &wanted.value {
             let mut live = self.live(place);
-            let before = setting.value(&live);
             setting.write(&mut live, value)?;
-            let after = setting.value(&live);
+            if let Some(parameter) = &wanted.parameter {
+                setting.write_parameter(&mut live, parameter)?;
+            }
+            let shown = |live: &Live| {
+                setting.shown(live).unwrap_or_else(|| setting.value(live).to_string())
+            };
+            let (before, after) = (shown(&self.live(place)), shown(&live));
             if after != before {
                 info!(setting = setting.name, from = %before, to = %after, "setting changes");
                 self.apply(place, live);
             }
+        } else if wanted.parameter.is_some() {
+            return Err(format!("{}: a parameter is given, but no value: name one", setting.name));
         }
         Ok(vec![self.row(setting, place)])
     }
@@ -130,14 +140,16 @@ impl Node {
             Place::Interface(iface) => (Some(self.name(iface)), None),
             Place::Vlan(vid) => (None, vid.id()),
         };
+        let live = self.live(place);
         SettingRow {
             name: setting.name.to_owned(),
             alias: setting.alias.to_owned(),
             interface,
             vlan,
-            value: setting.value(&self.live(place)),
+            value: setting.value(&live),
             default: setting.value(&Live::default()),
             values: setting.values(),
+            shown: setting.shown(&live),
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::control_socket::Table;
 use crate::settings::mode_name;
 use core::time::Duration;
 use noctule_fib::Iface;
+use noctule_wire::Vid;
 use std::fs;
 
 /// Name of the only routing algorithm there is.
@@ -31,6 +32,7 @@ impl Node {
             Table::Backbonetable => Reply::Backbonetable(self.backbonetable()),
             Table::Gateways => Reply::Gateways(self.gateways()),
             Table::Interfaces => Reply::Interfaces(self.interfaces()),
+            Table::Vlans => Reply::Vlans(self.vlans()),
         };
         ReplyLine { mesh: Some(self.mesh_row()), ..ReplyLine::new(reply) }
     }
@@ -64,6 +66,7 @@ impl Node {
             bla_group: self.engine.lan_group(),
             aggregated_ogms_enabled: settings.aggregation,
             bridge_loop_avoidance_enabled: settings.bridge_loop_avoidance,
+            ap_isolation_enabled: settings.ap_isolation.contains(Vid::UNTAGGED),
             distributed_arp_table_enabled: settings.distributed_arp_table,
             fragmentation_enabled: settings.fragmentation,
             gw_bandwidth_down: settings.gateway_bandwidth.down.0,
@@ -94,7 +97,19 @@ impl Node {
         }
     }
 
-    fn interfaces(&self) -> Vec<api::HardInterface> {
+    /// What is in no VLAN first.
+    fn vlans(&self) -> Vec<api::VlanRow> {
+        let isolation = &self.engine.settings().ap_isolation;
+        let row = |vid: Vid| api::VlanRow {
+            mesh_ifindex: self.mesh.ifindex(),
+            mesh_ifname: self.mesh.name.clone(),
+            vlanid: vid_number(vid),
+            ap_isolation_enabled: isolation.contains(vid),
+        };
+        std::iter::once(Vid::UNTAGGED).chain(self.mesh.vlans.iter()).map(row).collect()
+    }
+
+    pub(super) fn interfaces(&self) -> Vec<api::HardInterface> {
         let known = self.engine.interface_rows();
         let row = |port: &Port| {
             let known = known.iter().find(|row| row.iface == port.iface);

@@ -1,6 +1,6 @@
 //! Settings from a TOML file. Whatever is wrong with it is told in one sentence with file and line.
 
-use super::{BadSetting, INTERFACE_KEYS, KEYS, Written, nearest};
+use super::{BadSetting, INTERFACE_KEYS, KEYS, VLAN_KEYS, Written, nearest};
 use std::fs::OpenOptions;
 use std::io::Read;
 use std::ops::Range;
@@ -104,14 +104,18 @@ fn check_keys(table: &DeTable<'_>) -> Result<(), Bad> {
         Ok(())
     };
     check(table, KEYS)?;
-    for interface in interfaces(table) {
+    for interface in tables(table, "interface") {
         check(interface, INTERFACE_KEYS)?;
+    }
+    for vlan in tables(table, "vlan") {
+        check(vlan, VLAN_KEYS)?;
     }
     Ok(())
 }
 
-fn interfaces<'t, 'i>(table: &'t DeTable<'i>) -> impl Iterator<Item = &'t DeTable<'i>> {
-    let array = table.get("interface").and_then(|value| match value.get_ref() {
+/// The tables of an array of tables.
+fn tables<'t, 'i>(table: &'t DeTable<'i>, name: &str) -> impl Iterator<Item = &'t DeTable<'i>> {
+    let array = table.get(name).and_then(|value| match value.get_ref() {
         DeValue::Array(array) => Some(array),
         _ => None,
     });
@@ -124,7 +128,8 @@ fn interfaces<'t, 'i>(table: &'t DeTable<'i>) -> impl Iterator<Item = &'t DeTabl
 /// The key whose value stands at a byte.
 fn key_of(table: &DeTable<'_>, at: usize) -> Option<String> {
     std::iter::once(table)
-        .chain(interfaces(table))
+        .chain(tables(table, "interface"))
+        .chain(tables(table, "vlan"))
         .flat_map(|table| table.iter())
         // The value of "interface" is all of the interfaces: the key in there is named.
         .filter(|(_, value)| {
@@ -137,10 +142,14 @@ fn key_of(table: &DeTable<'_>, at: usize) -> Option<String> {
 /// Where a bad value stands.
 fn find(table: &DeTable<'_>, bad: &BadSetting) -> Option<Range<usize>> {
     let (table, key) = match bad.interface {
-        Some(index) => {
-            (interfaces(table).nth(index)?, if bad.key == "interface" { "name" } else { bad.key })
-        }
-        None => (table, bad.key),
+        Some(index) => (
+            tables(table, "interface").nth(index)?,
+            if bad.key == "interface" { "name" } else { bad.key },
+        ),
+        None => match bad.vlan {
+            Some(index) => (tables(table, "vlan").nth(index)?, bad.key),
+            None => (table, bad.key),
+        },
     };
     let other_name = match key {
         "gw_mode" => "gateway_mode",

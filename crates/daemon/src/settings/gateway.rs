@@ -22,19 +22,18 @@ pub(crate) fn mode_name(mode: GatewayMode) -> &'static str {
     MODES.iter().find(|(_, known)| *known == mode).map_or("off", |(name, _)| name)
 }
 
-/// `down/up`, or `down` alone, which leaves `up` as it is (GW-03).
-pub(super) fn bandwidth(text: &str) -> Result<Gateway, BadSetting> {
+/// How a bandwidth is written.
+pub(super) const BANDWIDTHS: &str =
+    "like 10mbit/2mbit or 10000kbit/2000kbit, each 100kbit to 429496729500kbit";
+
+/// `down/up`, or `down` alone, which leaves `up` as it was `before` (GW-03, MGMT-13).
+pub(super) fn bandwidth(text: &str, before: Gateway) -> Result<Gateway, BadSetting> {
     let (down, up) = text.split_once('/').map_or((text, None), |(down, up)| (down, Some(up)));
     let read = |part: &str| {
-        speed(part).ok_or_else(|| {
-            BadSetting::new(
-                "gw_bandwidth",
-                text,
-                "must be like 10mbit/2mbit or 10000kbit/2000kbit, each 100kbit to 429496729500kbit",
-            )
-        })
+        speed(part)
+            .ok_or_else(|| BadSetting::new("gw_bandwidth", text, format!("must be {BANDWIDTHS}")))
     };
-    let up = up.map_or(Ok(Gateway::DEFAULT.up), read)?;
+    let up = up.map_or(Ok(before.up), read)?;
     Ok(Gateway { down: read(down)?, up })
 }
 
@@ -50,6 +49,31 @@ fn speed(text: &str) -> Option<Throughput> {
         None => number(text.strip_suffix("kbit").unwrap_or(&text))? / 100,
     };
     u32::try_from(units).ok().filter(|units| *units > 0).map(Throughput)
+}
+
+/// A bandwidth as it can be written.
+pub(super) fn written_bandwidth(bandwidth: Gateway) -> String {
+    let one = |Throughput(units): Throughput| match units % 10 {
+        0 => format!("{}mbit", units / 10),
+        _ => format!("{}kbit", u64::from(units) * 100),
+    };
+    format!("{}/{}", one(bandwidth.down), one(bandwidth.up))
+}
+
+/// What `batctl gw_mode` prints (MGMT section 4.1), if it is more than the name.
+pub(super) fn shown_mode(mode: GatewayMode, class: u8, bandwidth: Gateway) -> Option<String> {
+    let Gateway { down: Throughput(down), up: Throughput(up) } = bandwidth;
+    match mode {
+        GatewayMode::Off => None,
+        GatewayMode::Client => Some(format!("client (selection class: {class})")),
+        GatewayMode::Server => Some(format!(
+            "server (announced bw: {}.{}/{}.{} MBit)",
+            down / 10,
+            down % 10,
+            up / 10,
+            up % 10
+        )),
+    }
 }
 
 /// The selection class of algorithm IV (GW-01).
@@ -76,6 +100,21 @@ mod tests {
     }
 
     #[test]
+    fn mgmt_13_mgmt_23_what_is_shown_can_be_written_and_down_alone_leaves_up() {
+        let before = Gateway { down: Throughput(7), up: Throughput(31) };
+        for text in ["20mbit/5mbit", "100kbit/3100kbit", "429496729500kbit/1mbit"] {
+            assert_eq!(written_bandwidth(bandwidth(text, before).unwrap()), text);
+        }
+        let one = bandwidth("1250", before).unwrap();
+        assert_eq!((one.down.0, one.up.0), (12, 31), "kbit if nothing is said, cut to 100 kbit/s");
+        let server = shown_mode(GatewayMode::Server, 20, one).unwrap();
+        assert_eq!(server, "server (announced bw: 1.2/3.1 MBit)");
+        let client = shown_mode(GatewayMode::Client, 20, one).unwrap();
+        assert_eq!(client, "client (selection class: 20)");
+        assert_eq!(shown_mode(GatewayMode::Off, 20, one), None);
+    }
+
+    #[test]
     fn gw_02_gw_03_bandwidths() {
         let rows = [
             ("10mbit/2mbit", Some((100, 20))),
@@ -96,7 +135,7 @@ mod tests {
             ("", None),
         ];
         for (text, expected) in rows {
-            let read = bandwidth(text).ok().map(|read| (read.down.0, read.up.0));
+            let read = bandwidth(text, Gateway::DEFAULT).ok().map(|read| (read.down.0, read.up.0));
             assert_eq!(read, expected, "{text:?}");
         }
     }

@@ -4,10 +4,10 @@
 //! Names, aliases and ways to write a value are batctl's (MGMT-22, MGMT section 4.1). A value out of its range is refused,
 //! where the module would silently take another one.
 
-use super::gateway::MODES;
+use super::gateway::{self, MODES};
 use super::{LogLevel, nearest};
 use crate::api::SettingValue;
-use noctule_control as control;
+use noctule_control::{self as control, GatewayMode};
 use noctule_fib::Isolation;
 use noctule_wire::Vid;
 use std::sync::Arc;
@@ -65,6 +65,13 @@ enum Kind {
         get: fn(&Live) -> usize,
         set: fn(&mut Live, usize),
     },
+    /// Anything else.
+    Text {
+        values: &'static str,
+        get: fn(&Live) -> String,
+        /// `false` if it cannot be.
+        set: fn(&mut Live, &str) -> bool,
+    },
 }
 
 /// In the order of the modes.
@@ -85,6 +92,11 @@ pub(crate) const TABLE: &[Setting] = &[
         get: |live| live.engine.distributed_arp_table, set: |live, on| live.engine.distributed_arp_table = on } },
     Setting { name: "fragmentation", alias: "f", scope: Scope::Mesh, kind: Kind::Switch {
         get: |live| live.engine.fragmentation, set: |live, on| live.engine.fragmentation = on } },
+    Setting { name: "gw_bandwidth", alias: "", scope: Scope::Mesh, kind: Kind::Text {
+        values: gateway::BANDWIDTHS,
+        get: |live| gateway::written_bandwidth(live.engine.gateway_bandwidth),
+        set: |live, text| gateway::bandwidth(text, live.engine.gateway_bandwidth)
+            .map(|bandwidth| live.engine.gateway_bandwidth = bandwidth).is_ok() } },
     Setting { name: "gw_mode", alias: "gw", scope: Scope::Mesh, kind: Kind::Word {
         words: GATEWAY_MODES,
         get: |live| live.engine.gateway_mode as usize,
@@ -126,11 +138,34 @@ const AP_ISOLATION: Kind = Kind::Switch {
 };
 
 /// Settings of batctl that cannot exist here, and what to do in their place.
-const ELSEWHERE: [(&str, &str, &str); 1] = [(
-    "isolation_mark",
-    "mark",
-    "isolation_mark: marks of frames are not seen outside of the kernel: isolate a port of the bridge above the mesh interface with \"bridge link set dev PORT isolated on\", and its clients are isolated",
-)];
+const ELSEWHERE: [(&str, &str, &str); 4] = [
+    (
+        "isolation_mark",
+        "mark",
+        "isolation_mark: marks of frames are not seen outside of the kernel: isolate a port of the bridge above the mesh interface with \"bridge link set dev PORT isolated on\", and its clients are isolated",
+    ),
+    (
+        "network_coding",
+        "nc",
+        "network_coding: there is none here, nor in batman-adv since 2025.4: leave it out",
+    ),
+    (
+        "bonding",
+        "b",
+        "bonding: there is none here: the best link carries the traffic, and the next best takes over when it fails",
+    ),
+    (
+        "routing_algo",
+        "ra",
+        "routing_algo: BATMAN_IV is the only one here: the whole mesh must use it",
+    ),
+];
+
+/// Name and alias (empty if there is none) of every setting that `noctule set` knows or has a sentence about.
+pub fn setting_words() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let here = TABLE.iter().map(|row| (row.name, row.alias));
+    here.chain(ELSEWHERE.iter().map(|(name, alias, _)| (*name, *alias)))
+}
 
 impl Setting {
     /// The row for a name or alias and what it belongs to.
@@ -178,6 +213,7 @@ impl Setting {
         match &self.kind {
             Kind::Switch { get, .. } => SettingValue::Switch(get(live)),
             Kind::Number { get, .. } => SettingValue::Number(get(live)),
+            Kind::Text { get, .. } => SettingValue::Word(get(live)),
             Kind::Word { words, get, .. } => {
                 SettingValue::Word(words.get(get(live)).copied().unwrap_or_default().to_owned())
             }
@@ -195,7 +231,34 @@ impl Setting {
                 Some((last, others)) => format!("{} or {last}", others.join(", ")),
                 None => String::new(),
             },
+            Kind::Text { values, .. } => (*values).to_owned(),
         }
+    }
+
+    /// How batctl prints the value, if not as it is.
+    pub(crate) fn shown(&self, live: &Live) -> Option<String> {
+        let control::Settings { gateway_mode, gateway_class, gateway_bandwidth, .. } = live.engine;
+        (self.name == "gw_mode")
+            .then(|| gateway::shown_mode(gateway_mode, gateway_class, gateway_bandwidth))?
+    }
+
+    /// Takes over what stands behind a value: `gw_mode server 20mbit/5mbit`, `gw_mode client 30`.
+    ///
+    /// # Errors
+    /// One sentence that says what can be written.
+    pub(crate) fn write_parameter(&self, live: &mut Live, text: &str) -> Result<(), String> {
+        let name = self.name;
+        let of = match live.engine.gateway_mode {
+            _ if name != "gw_mode" => {
+                return Err(format!("{name}: takes one value: leave out {text:?}"));
+            }
+            GatewayMode::Off => {
+                return Err(format!("{name} off: takes nothing behind it: leave out {text:?}"));
+            }
+            GatewayMode::Client => "gw_sel_class",
+            GatewayMode::Server => "gw_bandwidth",
+        };
+        Self::find(of, Scope::Mesh)?.write(live, text)
     }
 
     /// Takes over what somebody wrote.
@@ -213,6 +276,11 @@ impl Setting {
             Kind::Number { min, max, set, .. } => {
                 let number = text.parse().ok().filter(|n| (*min..=*max).contains(n));
                 set(live, number.ok_or_else(bad)?);
+            }
+            Kind::Text { set, .. } => {
+                if !set(live, text) {
+                    return Err(bad());
+                }
             }
             Kind::Word { words, set, .. } => {
                 set(live, words.iter().position(|word| *word == text).ok_or_else(bad)?);
@@ -239,6 +307,9 @@ mod tests {
                 Kind::Word { words, .. } => {
                     (words[0].to_owned(), words[words.len() - 1].to_owned(), "0".to_owned())
                 }
+                Kind::Text { .. } => {
+                    ("1mbit/100kbit".to_owned(), "2mbit".to_owned(), "0mbit".to_owned())
+                }
             };
             row.write(&mut live, &one).unwrap();
             let first = row.value(&live);
@@ -252,6 +323,38 @@ mod tests {
                 row.write(&mut live, rubbish).unwrap_err();
             }
         }
+    }
+
+    /// MGMT section 4.1: `gw_mode [off | client [class] | server [down[/up]]]`.
+    #[test]
+    fn mgmt_13_mgmt_24_gw_mode_takes_what_belongs_to_the_mode() {
+        let mode = Setting::find("gw", Scope::Mesh).unwrap();
+        let written = |live: &mut Live, words: [&str; 2]| {
+            mode.write(live, words[0])?;
+            mode.write_parameter(live, words[1])
+        };
+        let mut live = Live::default();
+        written(&mut live, ["client", "30"]).unwrap();
+        assert_eq!(mode.shown(&live).unwrap(), "client (selection class: 30)");
+        assert_eq!(mode.value(&live), SettingValue::Word("client".into()), "for programs");
+        written(&mut live, ["server", "20mbit/5mbit"]).unwrap();
+        assert_eq!(mode.shown(&live).unwrap(), "server (announced bw: 20.0/5.0 MBit)");
+        written(&mut live, ["server", "30000"]).unwrap();
+        assert_eq!(mode.shown(&live).unwrap(), "server (announced bw: 30.0/5.0 MBit)");
+        let bandwidths = format!("must be {}", gateway::BANDWIDTHS);
+        let rows = [
+            ("client", "0", "gw_sel_class 0: must be 1 to 255".to_owned()),
+            ("client", "5mbit", "gw_sel_class 5mbit: must be 1 to 255".to_owned()),
+            ("server", "10gbit", format!("gw_bandwidth 10gbit: {bandwidths}")),
+            ("server", "5mbit/", format!("gw_bandwidth 5mbit/: {bandwidths}")),
+            ("off", "5", "gw_mode off: takes nothing behind it: leave out \"5\"".to_owned()),
+        ];
+        for (word, parameter, sentence) in rows {
+            assert_eq!(written(&mut live.clone(), [word, parameter]).unwrap_err(), sentence);
+        }
+        let hops = Setting::find("hp", Scope::Mesh).unwrap();
+        let refusal = hops.write_parameter(&mut live, "7").unwrap_err();
+        assert_eq!(refusal, "hop_penalty: takes one value: leave out \"7\"");
     }
 
     #[test]

@@ -66,6 +66,7 @@ fragmentation = false
 mtu_probing = false
 clamp_mss = true
 bridge_loop_avoidance = false
+ap_isolation = true
 distributed_arp_table = false
 multicast_mode = false
 multicast_fanout = 4
@@ -81,8 +82,18 @@ hop_penalty = 20
 
 [[interface]]
 name = "eth1"
+
+[[vlan]]
+id = 10
+ap_isolation = true
+
+[[vlan]]
+id = 4095
 "#;
     let config = Config::new(&read(text).unwrap()).unwrap();
+    let mut isolation = Isolation::default();
+    isolation.set(Vid::UNTAGGED, true);
+    isolation.set(Vid::from_tci(10), true);
     let expected = Config {
         mesh: "bat7".into(),
         mesh_mac: Some(Mac([2, 0, 0, 0, 0, 7])),
@@ -102,7 +113,7 @@ name = "eth1"
             distributed_arp_table: false,
             multicast_forceflood: true,
             multicast_fanout: 4,
-            ap_isolation: Default::default(),
+            ap_isolation: Arc::new(isolation),
             gateway_mode: control::GatewayMode::Server,
             gateway_bandwidth: Gateway { down: Throughput(200), up: Throughput(50) },
             gateway_class: 3,
@@ -140,7 +151,7 @@ fn the_command_line_goes_before_the_file() {
 #[test]
 fn every_bad_file_gets_a_sentence_with_its_line() {
     #[rustfmt::skip]
-    let rows: [(&[u8], &str); 16] = [
+    let rows: [(&[u8], &str); 20] = [
         (b"mesh = \"bat0\"\norig_intervall = 5\n", "FILE line 2: unknown key \"orig_intervall\": did you mean \"orig_interval\"?"),
         (b"[[interface]]\nname = \"eth0\"\nhop-penalty = 5\n", "FILE line 3: unknown key \"hop-penalty\": did you mean \"hop_penalty\"?"),
         (b"[[interfaces]]\nname = \"eth0\"\n", "FILE line 1: unknown key \"interfaces\": did you mean \"interface\"?"),
@@ -157,6 +168,10 @@ fn every_bad_file_gets_a_sentence_with_its_line() {
         (b"mesh_mac = \"03:00:00:00:00:01\"\n", "FILE line 1: mesh_mac = 03:00:00:00:00:01: not the address of one station: the first byte must be even, and not all can be zero"),
         (b"mesh = \"bat0\"\nmesh = \"bat1\"\n", "FILE line 2: duplicate key"),
         (b"mesh = \"bat0\"\n\n\xff\n", "FILE line 3: not UTF-8 text"),
+        (b"[[vlan]]\nid = 0\n", "FILE line 2: id = 0: must be 1 to 4095"),
+        (b"[[vlan]]\nid = 10\n[[vlan]]\nid = 4096\n", "FILE line 4: id = 4096: must be 1 to 4095"),
+        (b"[[vlan]]\nid = 10\n[[vlan]]\nap_isolation = true\nid = 10\n", "FILE line 5: id = 10: the VLAN is given twice: give it once"),
+        (b"[[vlan]]\nid = 10\nisolation = true\n", "FILE line 3: unknown key \"isolation\": did you mean \"ap_isolation\"?"),
     ];
     for (content, expected) in rows {
         assert_eq!(read(content).unwrap_err(), expected);
@@ -164,6 +179,8 @@ fn every_bad_file_gets_a_sentence_with_its_line() {
     for (content, start) in [
         (&b"mtu = \"big\"\n"[..], "FILE line 1: mtu: invalid type"),
         (b"wait = 1\n", "FILE line 1: wait: invalid type"),
+        (b"[[vlan]]\nid = 1\nap_isolation = 1\n", "FILE line 3: ap_isolation: invalid type"),
+        (b"[[vlan]]\nap_isolation = true\n", "FILE line 1: missing field"),
         (
             b"[[interface]]\nname = \"eth0\"\nhop_penalty = \"a\"\n",
             "FILE line 3: hop_penalty: invalid type",
@@ -265,13 +282,16 @@ fn the_list_of_keys_is_that_of_the_type() {
     let all = toml::from_str::<Written>("[[interface]]\nno_such_key = 1\n").unwrap_err();
     let named = all.message().matches('`').count() / 2 - 1;
     assert_eq!(named, INTERFACE_KEYS.len(), "{}", all.message());
+    let all = toml::from_str::<Written>("[[vlan]]\nno_such_key = 1\n").unwrap_err();
+    let named = all.message().matches('`').count() / 2 - 1;
+    assert_eq!(named, VLAN_KEYS.len(), "{}", all.message());
 }
 
 #[test]
 fn the_operator_s_page_has_every_setting() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/operations.md");
     let page = std::fs::read_to_string(path).unwrap();
-    for key in KEYS.iter().chain(INTERFACE_KEYS) {
+    for key in KEYS.iter().chain(INTERFACE_KEYS).chain(VLAN_KEYS) {
         assert!(page.contains(&format!("`{key}")) || page.contains(&format!("[[{key}]]")), "{key}");
     }
 }

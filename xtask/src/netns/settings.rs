@@ -108,7 +108,7 @@ fn refusals(node: &Node) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn mgmt_13_mgmt_14_mgmt_18_batctls_words_work_and_vlans_have_settings() -> Result<()> {
+pub(super) fn mgmt_13_mgmt_14_mgmt_27_batctls_words_work() -> Result<()> {
     let (lab, mut nodes) = nodes(&["anna", "ben"])?;
     {
         let [one, other] = nodes.get_disjoint_mut([0, 1])?;
@@ -120,18 +120,11 @@ pub(super) fn mgmt_13_mgmt_14_mgmt_18_batctls_words_work_and_vlans_have_settings
     nodes[0].start(&["--ap-isolation", "--config", &file, "--gw-mode", "server"])?;
     nodes[1].start(&["--orig-interval", "200"])?;
     let (anna, ben) = (&nodes[0], &nodes[1]);
-    for (name, id) in [("bat0.10", 10), ("bat0.20", 20)] {
-        anna.namespace.add_vlan("bat0", name, id)?;
-    }
-    wait_for(LIMIT, "the VLANs are known, with the settings that they were started with", || {
-        let text = anna.ask(&["vlans", "-H"])?;
-        ensure!(text == "  -1 enabled\n  10 disabled\n  20 enabled\n", "{text}");
-        Ok(())
-    })?;
-    // Each way of batctl to name a VLAN, a device and a mesh; what is changed is read by another way.
-    let rows: [(&[&str], &[&str], &str); 10] = [
-        (&["vid", "10", "ap_isolation", "1"], &["vlan", "bat0.10", "ap"], "enabled"),
-        (&["bat0.20", "ap", "0"], &["bat0", "vid", "20", "ap_isolation"], "disabled"),
+    // As it was started.
+    let text = anna.ask(&["ap_isolation"])?;
+    ensure!(text == "enabled\n", "{text}");
+    // Each way of batctl to name a device and a mesh; what is changed is read by another way.
+    let rows: [(&[&str], &[&str], &str); 8] = [
         (&["meshif", "bat0", "vid", "0", "ap", "0"], &["ap_isolation"], "disabled"),
         (&["hardif", "e1", "hp", "4"], &["e1", "hop_penalty"], "4"),
         (&["-m", "bat0", "it", "250"], &["orig_interval"], "250"),
@@ -147,12 +140,8 @@ pub(super) fn mgmt_13_mgmt_14_mgmt_18_batctls_words_work_and_vlans_have_settings
         let printed = anna.ask(read)?;
         ensure!(printed.trim_end() == expected, "{read:?} prints {printed:?} after {change:?}");
     }
-    let ifindex = anna.table("vlans")?[0]["mesh_ifindex"].to_string();
-    let text = anna.ask(&["vid", "10", "vlan_json"])?;
-    let expected = format!(
-        "{{\"mesh_ifindex\":{ifindex},\"mesh_ifname\":\"bat0\",\"vlanid\":10,\"ap_isolation_enabled\":true}}\n"
-    );
-    ensure!(text == expected, "vlan_json: {text}");
+    let text = anna.ask(&["vlans", "-H"])?;
+    ensure!(text == "  -1 disabled\n", "{text}");
     let text = anna.ask(&["routing_algo"])?;
     ensure!(text.contains(" * bat0: BATMAN_IV\n") && text.contains(" => BATMAN_IV\n"), "{text}");
     for (words, start) in [("mj", "{\"version\":"), ("hj", "[{\"mesh_ifindex\":"), ("oj", "[")] {
@@ -179,7 +168,9 @@ pub(super) fn mgmt_13_mgmt_14_mgmt_18_batctls_words_work_and_vlans_have_settings
     })?;
     let text = ben.ask(&["t", "02:00:00:00:00:77"])?;
     ensure!(text == "02:00:00:00:00:77\n", "{text}");
-    let rows: [(&[&str], i32, &str); 7] = [
+    let rows: [(&[&str], i32, &str); 9] = [
+        (&["vid", "20", "ap"], 1, "20: no VLAN of bat0: make it with"),
+        (&["vlan", "e1", "ap"], 2, "e1: no VLAN device: name one"),
         (&["vid", "11", "ap", "1"], 1, "11: no VLAN of bat0: make it with"),
         (&["vid", "11", "vj"], 1, "11: no VLAN of bat0: make it with"),
         (&["vid", "4096", "ap"], 2, "vid 4096: must be 0 to 4095"),
@@ -200,6 +191,41 @@ pub(super) fn mgmt_13_mgmt_14_mgmt_18_batctls_words_work_and_vlans_have_settings
         );
     }
     Ok(())
+}
+
+/// The setting of one VLAN, from the start and while the node runs.
+pub(super) fn mgmt_14_mgmt_31_each_vlan_has_its_settings() -> Result<()> {
+    let (_lab, mut nodes) = nodes(&["anna"])?;
+    let anna = &mut nodes[0];
+    let file = anna.socket().with_extension("toml");
+    std::fs::write(&file, "[[vlan]]\nid = 20\nap_isolation = true\n")?;
+    let file = file.display().to_string();
+    anna.start_on(&["e1"], &[], &["--wait", "--config", &file])?;
+    for (name, id) in [("bat0.10", 10), ("bat0.20", 20)] {
+        anna.namespace.add_vlan("bat0", name, id)?;
+    }
+    wait_for(LIMIT, "the VLANs are known, with the settings that they were started with", || {
+        let text = anna.ask(&["vlans", "-H"])?;
+        ensure!(text == "  -1 disabled\n  10 disabled\n  20 enabled\n", "{text}");
+        Ok(())
+    })?;
+    let rows: [(&[&str], &[&str], &str); 2] = [
+        (&["vid", "10", "ap_isolation", "1"], &["vlan", "bat0.10", "ap"], "enabled"),
+        (&["bat0.20", "ap", "0"], &["bat0", "vid", "20", "ap_isolation"], "disabled"),
+    ];
+    for (change, read, expected) in rows {
+        let printed = anna.ask(change)?;
+        ensure!(printed.is_empty(), "{change:?} prints {printed:?}");
+        let printed = anna.ask(read)?;
+        ensure!(printed.trim_end() == expected, "{read:?} prints {printed:?} after {change:?}");
+    }
+    let ifindex = anna.table("vlans")?[0]["mesh_ifindex"].to_string();
+    let text = anna.ask(&["vid", "10", "vlan_json"])?;
+    let expected = format!(
+        "{{\"mesh_ifindex\":{ifindex},\"mesh_ifname\":\"bat0\",\"vlanid\":10,\"ap_isolation_enabled\":true}}\n"
+    );
+    ensure!(text == expected, "vlan_json: {text}");
+    anna.stop()
 }
 
 /// Whether anybody answers in a second.

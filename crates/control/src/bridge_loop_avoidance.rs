@@ -36,6 +36,8 @@ use table::{Sync, Table};
 
 /// Periods in which group frames are held back on a VLAN that we are new to (BLA-17).
 const WAIT_PERIODS: u8 = 3;
+/// So long after it was heard first a gateway is sure to let broadcasts pass: it was new then.
+const READY: Duration = PERIOD.saturating_mul(WAIT_PERIODS as u32);
 /// When somebody claims a client so soon after us, both did it without knowing of the other.
 const CONFLICT_WINDOW: Duration = Duration::from_millis(50);
 
@@ -249,7 +251,7 @@ impl BridgeLoopAvoidance {
     }
 
     /// What the data plane must know.
-    pub(crate) fn lan(&mut self) -> Option<Arc<BridgedLan>> {
+    pub(crate) fn lan(&mut self, now: Instant) -> Option<Arc<BridgedLan>> {
         if core::mem::take(&mut self.stale) {
             self.published = self.own.map(|own| {
                 let mut announced = VidSet::default();
@@ -261,7 +263,10 @@ impl BridgeLoopAvoidance {
                 let rivals = self
                     .table
                     .backbones()
-                    .filter(|(mac, ..)| *mac != own && self.is_well(*mac))
+                    .filter(|(mac, _, backbone)| {
+                        let ready = backbone.serves || now.since(backbone.since) >= READY;
+                        *mac != own && ready && self.is_well(*mac)
+                    })
                     .map(|(gateway, vid, backbone)| Rival { gateway, vid, yields: backbone.yields })
                     .collect();
                 Arc::new(BridgedLan { group: self.group, announced, rivals, gate, loop_detect })

@@ -86,6 +86,7 @@ impl BridgeLoopAvoidance {
     fn on_announce(&mut self, ctx: &mut Context<'_>, sender: Mac, vid: Vid, claim: &Claim) {
         let (Some(own), Some(crc)) = (self.own, claim.announced_crc()) else { return };
         let key = (sender, vid);
+        let new = self.table.backbone(sender, vid).is_none();
         if !self.table.ensure(ctx, own, key) {
             return;
         }
@@ -93,6 +94,7 @@ impl BridgeLoopAvoidance {
         let Some(backbone) = self.table.backbone_mut(sender, vid) else { return };
         backbone.heard = now;
         backbone.yields = claim.marked;
+        backbone.serves |= new && crc != 0;
         if backbone.crc == crc {
             backbone.sync = Sync::Synced;
             return;

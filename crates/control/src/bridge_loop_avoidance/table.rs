@@ -20,6 +20,7 @@ pub(super) enum Sync {
 /// A gateway of the LAN on one VLAN, this node among them (BLA-02).
 #[derive(Clone, Debug)]
 pub(super) struct Backbone {
+    pub(super) since: Instant,
     pub(super) heard: Instant,
     /// XOR over its claims (BLA-04).
     pub(super) crc: u16,
@@ -28,6 +29,8 @@ pub(super) struct Backbone {
     pub(super) asked: Option<Instant>,
     /// Whether its announcements have the mark (BLA-N1).
     pub(super) yields: bool,
+    /// Whether it had clients when it was heard first: it does not hold broadcasts back (BLA-17) as a new one does.
+    pub(super) serves: bool,
     /// Whom it serves.
     pub(super) clients: BTreeSet<Mac>,
 }
@@ -91,11 +94,13 @@ impl Table {
             self.changes.push((key.0, key.1, true));
         }
         let backbone = Backbone {
+            since: ctx.now,
             heard: ctx.now,
             crc: 0,
             sync: Sync::Synced,
             asked: None,
             yields: false,
+            serves: false,
             clients: BTreeSet::new(),
         };
         self.backbones.insert(key, backbone);

@@ -95,7 +95,7 @@ impl Gateway {
         self.bla.reconcile(&mut ctx);
         self.bla.table.check();
         self.changes.extend(self.bla.take_changes());
-        let published = self.bla.lan();
+        let published = self.bla.lan(now);
         assert_eq!(
             published.map(|lan| lan.gate.clone()),
             self.bla.own.map(|_| self.bla.table.gate())
@@ -158,7 +158,7 @@ impl Gateway {
     }
 
     fn is_gate_closed(&mut self, vid: Vid) -> bool {
-        self.bla.lan().is_some_and(|lan| lan.gate.contains(vid))
+        self.bla.lan(Instant::ZERO).is_some_and(|lan| lan.gate.contains(vid))
     }
 
     fn crc(&self, of: Mac, vid: Vid) -> Option<u16> {

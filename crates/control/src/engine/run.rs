@@ -520,7 +520,7 @@ impl Engine {
             local_full,
             vlans: Arc::clone(&self.vlans),
             isolation: Arc::clone(&self.settings.ap_isolation),
-            lan: self.bridge.lan(),
+            lan: self.bridge.lan(now),
             ..Node::default()
         };
         for (iface, interface) in Iface::all().filter_map(|i| Some((i, self.interfaces.get(i)?))) {

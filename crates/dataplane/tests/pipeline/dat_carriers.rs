@@ -81,8 +81,8 @@ fn dat_16_dat_82_the_whole_frame_in_one_packet_by_the_best_next_hop() {
     outcome.sent.sort();
     assert_eq!(outcome.sent, expected(BEN_1));
     // What does not fit is never cut: nobody could be asked, and so it is flooded at once.
-    ben.change_link(0, |link| link.carries = 80);
-    ben.change_link(1, |link| link.carries = 80);
+    ben.change_link(0, |link| link.mtu = 80);
+    ben.change_link(1, |link| link.mtu = 80);
     let outcome = ben.send(ms(2), &asked);
     assert_eq!((table_packets(&outcome).len(), outcome.counted(Counter::DatGetTx)), (0, 0));
     assert_eq!(outcome.counted(Counter::FragTx), 0);

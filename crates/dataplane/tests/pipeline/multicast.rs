@@ -313,7 +313,7 @@ fn mcast_58_what_fails_for_one_goes_on_for_the_others() {
     for count in 1..=6 {
         let mut ben = Ben::default();
         let far = originators(&mut ben, count);
-        ben.change_link(0, |link| link.carries = 100);
+        ben.change_link(0, |link| link.mtu = 100);
         let mut listed = far.clone();
         listed.extend([CARA, BEN_0]);
         let bytes = on_air(BEN_0, ANNA, &packet(9, &listed, &frame));
@@ -322,7 +322,7 @@ fn mcast_58_what_fails_for_one_goes_on_for_the_others() {
         assert_eq!(outcome.delivered, [&frame[..]]);
         assert_eq!(outcome.dropped, [Discard::TooLong], "once, for Anna");
         assert_eq!((outcome.counted(Counter::McastTx), outcome.counted(Counter::McastRx)), (1, 1));
-        ben.change_link(0, |link| link.carries = 1500);
+        ben.change_link(0, |link| link.mtu = 1500);
         let outcome = ben.receive(ms(0), 0, &bytes);
         assert_eq!(outcome.sent.len(), 2);
         assert!(outcome.sent.iter().all(|(_, copy)| copy.len() < bytes.len()));

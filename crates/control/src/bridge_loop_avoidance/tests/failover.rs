@@ -38,7 +38,7 @@ fn the_clients_of_a_gateway_that_the_mesh_does_not_hear_are_taken_over() {
 #[test]
 fn bla_n1_a_gateway_that_the_mesh_does_not_hear_is_no_rival() {
     let mut lan = two();
-    let rivals = |lan: &mut Lan| lan.gateways[1].bla.lan().unwrap().rivals.clone();
+    let rivals = |lan: &mut Lan| lan.gateways[1].bla.lan(lan.now).unwrap().rivals.clone();
     let rival = Rival { gateway: A, vid: UNTAGGED, yields: true };
     assert_eq!(*rivals(&mut lan), [rival]);
     lan.run(Duration::from_secs(5), &[B, NODE]);
@@ -47,13 +47,30 @@ fn bla_n1_a_gateway_that_the_mesh_does_not_hear_is_no_rival() {
     assert_eq!(*rivals(&mut lan), [rival]);
 }
 
+/// A new one holds broadcasts back, so nothing is left to it; one that serves clients when it is heard first is at work.
+#[test]
+fn bla_n1_a_gateway_that_holds_broadcasts_back_is_no_rival() {
+    for (crc, ready) in [(0, false), (0x1234, true)] {
+        let mut lan = Lan::of(&[B]);
+        lan.gateways[0].start(s(1));
+        lan.run(Duration::from_secs(40), &[A, NODE]);
+        let now = lan.now;
+        lan.gateways[0].frame(now, Claim::announcing(A, crc, UNTAGGED, GROUP).marked());
+        let mut rivals = |lan: &mut Lan| lan.gateways[0].bla.lan(lan.now).unwrap().rivals.len();
+        for passed in [5, 35] {
+            lan.run(Duration::from_secs(passed), &[A, NODE]);
+            assert_eq!(rivals(&mut lan), usize::from(ready || passed > 30), "{crc} {passed}");
+        }
+    }
+}
+
 /// Whose announcements lack the mark claims whatever it sees.
 #[test]
 fn bla_n1_a_gateway_without_the_mark_does_not_yield() {
     let mut lan = two();
     let now = lan.now;
     lan.gateways[1].frame(now, Claim::announcing(A, 0, UNTAGGED, GROUP));
-    let rivals = lan.gateways[1].bla.lan().unwrap().rivals.clone();
+    let rivals = lan.gateways[1].bla.lan(now).unwrap().rivals.clone();
     assert_eq!(*rivals, [Rival { gateway: A, vid: UNTAGGED, yields: false }]);
 }
 

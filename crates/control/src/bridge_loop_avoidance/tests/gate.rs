@@ -6,7 +6,7 @@ use super::*;
 fn bla_01_bla_16_bla_17_a_bridged_node_announces_itself_and_holds_back_broadcasts() {
     let mut a = Gateway::new(A);
     a.with(s(0), |_, _, _, _| ());
-    assert!(a.said().is_empty() && a.bla.lan().is_none(), "no LAN, no talk");
+    assert!(a.said().is_empty() && a.bla.lan(Instant::ZERO).is_none(), "no LAN, no talk");
     a.start(s(1));
     assert_eq!(a.said(), [Claim::announcing(A, 0, UNTAGGED, 0x22c0)]);
     assert!(a.is_gate_closed(UNTAGGED));
@@ -102,7 +102,7 @@ fn bla_66_bla_67_bla_68_rounds_of_loop_detection() {
     assert_eq!(kinds, [(Announce, none), (LoopDetect, none), (Announce, ten), (LoopDetect, ten)]);
     let source = said[1].source;
     assert!(source.is_loop_detect() && said[3].source == source && said[1].sender == A);
-    let lan = a.bla.lan().unwrap();
+    let lan = a.bla.lan(Instant::ZERO).unwrap();
     assert_eq!(lan.loop_detect, Some((source, s(64))));
     a.news(s(61), BridgeNews::Loop(ten));
     assert_eq!(a.outputs.pop_front(), Some(Output::Event(Event::Loop(ten))));
@@ -121,7 +121,7 @@ fn bla_18_bla_82_the_switch() {
     a.claimed(now, C1);
     a.settings.bridge_loop_avoidance = false;
     a.with(now, |_, _, _, _| ());
-    assert!(a.kinds().is_empty() && a.bla.lan().is_none() && a.bla.group().is_none());
+    assert!(a.kinds().is_empty() && a.bla.lan(Instant::ZERO).is_none() && a.bla.group().is_none());
     assert_eq!((a.owner(C1), a.bla.next_deadline()), (None, Instant::NEVER));
     a.frame(now, Claim::announcing(B, 7, UNTAGGED, 0x2380));
     assert!(a.said().is_empty());

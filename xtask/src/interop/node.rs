@@ -269,6 +269,14 @@ impl Node {
         }
     }
 
+    /// The same without a word that says which mesh is meant.
+    pub(crate) fn bare_tool(&self, words: &[&str]) -> Result<Printed> {
+        match self.kind {
+            Kind::Kernel => net::output(&self.space, &self.programs.batctl, words),
+            Kind::Noctule => self.noctule(words),
+        }
+    }
+
     /// The name of the tool of [`Self::tool`].
     pub(crate) const fn tool_name(&self) -> &'static str {
         match self.kind {

@@ -22,6 +22,7 @@ mod start;
 mod tables;
 mod two_links;
 mod vlan;
+mod words;
 
 use anyhow::Result;
 
@@ -102,6 +103,8 @@ const SCENARIOS: &[Scenario] = &[
     Scenario { name: "start", kinds: "K-N", seconds: 40, play: start::play, about: start::ABOUT },
     Scenario { name: "first-broadcast", kinds: "K-N", seconds: 50, play: start::first_broadcast, about: start::ABOUT_BROADCAST },
     Scenario { name: "interface-down", kinds: "K-N", seconds: 70, play: interface_down::play, about: interface_down::ABOUT },
+    Scenario { name: "words", kinds: "K-K", seconds: 25, play: words::play, about: words::ABOUT },
+    Scenario { name: "words", kinds: "K-N", seconds: 25, play: words::play, about: words::ABOUT },
     Scenario { name: "isolation", kinds: "K-K", seconds: 60, play: isolation::play, about: isolation::ABOUT },
     Scenario { name: "isolation", kinds: "K-N", seconds: 60, play: isolation::play, about: isolation::ABOUT },
     Scenario { name: "isolation", kinds: "N-N", seconds: 60, play: isolation::play, about: isolation::ABOUT },

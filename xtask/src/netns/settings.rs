@@ -173,7 +173,7 @@ pub(super) fn mgmt_13_mgmt_14_mgmt_27_batctls_words_work() -> Result<()> {
         (&["vlan", "e1", "ap"], 2, "e1: no VLAN device: name one"),
         (&["vid", "11", "ap", "1"], 1, "11: no VLAN of bat0: make it with"),
         (&["vid", "11", "vj"], 1, "11: no VLAN of bat0: make it with"),
-        (&["vid", "4096", "ap"], 2, "vid 4096: must be 0 to 4095"),
+        (&["vid", "4096", "ap"], 2, "vid 4096: must be 1 to 4095"),
         (&["hardif", "e9", "hp"], 1, "e9: not a hard interface of bat0"),
         (&["hardif", "e1", "et"], 2, "elp_interval: a setting of BATMAN_V"),
         (&["td", "e1"], 2, "tcpdump: none here"),

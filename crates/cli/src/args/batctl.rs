@@ -107,8 +107,11 @@ pub(super) fn in_our_words(
                 rest = others;
             }
             ("vid", Some((id, others))) => {
-                let number = id.parse().ok().filter(|number| *number <= 4095);
-                vlan = Some(number.ok_or_else(|| format!("vid {id}: must be 0 to 4095"))?);
+                // To the module 0 is a VLAN that there never is (MGMT-06).
+                let number = id.parse().ok().filter(|number| (1..=4095).contains(number));
+                vlan = Some(number.ok_or_else(|| {
+                    format!("vid {id}: must be 1 to 4095; what is in no VLAN has the setting of the mesh")
+                })?);
                 rest = others;
             }
             ("hardif", Some((name, others))) => {
@@ -187,10 +190,6 @@ pub(super) fn in_our_words(
         })?;
         [vec![command.to_owned()], context, behind].concat()
     } else if setting_words().any(|(name, alias)| command == name || command == alias) {
-        // VLAN 0 is no VLAN (MGMT-14).
-        if vlan == Some(0) {
-            vlan = None;
-        }
         let context = match (&interface, vlan) {
             (Some(name), _) => vec!["--interface".to_owned(), name.clone()],
             (None, Some(id)) => vec!["--vlan".to_owned(), id.to_string()],
@@ -232,7 +231,6 @@ mod tests {
             ("-m bat7 tl", "--mesh bat7 tl"),
             ("meshif bat7 vid 10 ap 1", "--mesh bat7 set ap --vlan 10 1"),
             ("bat7 vid 10 ap_isolation", "--mesh bat7 set ap_isolation --vlan 10"),
-            ("vid 0 ap 1", "set ap 1"),
             ("vlan bat7.10 ap enabled", "--mesh bat7 set ap --vlan 10 enabled"),
             ("vlan br0.10 ap", "set ap --vlan 10"),
             ("bat7.10 vlan_json", "--mesh bat7 vlans --json --vlan 10"),
@@ -255,8 +253,9 @@ mod tests {
         }
         #[rustfmt::skip]
         let rows = [
-            ("vid 4096 ap", "vid 4096: must be 0 to 4095"),
-            ("vid x ap", "vid x: must be 0 to 4095"),
+            ("vid 4096 ap", "vid 4096: must be 1 to 4095; what is in no VLAN has the setting of the mesh"),
+            ("vid 0 ap", "vid 0: must be 1 to 4095; what is in no VLAN has the setting of the mesh"),
+            ("vid x ap", "vid x: must be 1 to 4095; what is in no VLAN has the setting of the mesh"),
             ("vlan eth0 ap", "eth0: no VLAN device: name one, or give the number with \"vid N\""),
             ("hardif eth0 tl", "tl: not of a single interface or VLAN: leave out the words before it"),
             ("vid 10 mj", "mj: not of a single interface or VLAN: leave out the words before it"),

@@ -14,7 +14,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     table: table::Options,
     /// Only this VLAN; with --json as one object, like batctl's vlan_json
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = clap::value_parser!(u16).range(1..=4095))]
     vlan: Option<u16>,
 }
 
@@ -29,8 +29,7 @@ pub(crate) fn run(common: &Common, args: &Args, out: &mut dyn Write) -> Status {
             return Err(client.strange());
         };
         if let Some(id) = args.vlan {
-            // VLAN 0 is no VLAN (MGMT-14).
-            rows.retain(|row| i32::from(row.vlanid) == if id == 0 { -1 } else { i32::from(id) });
+            rows.retain(|row| i32::from(row.vlanid) == i32::from(id));
             let Some(row) = rows.first() else {
                 let mesh = &mesh.mesh_ifname;
                 return Err(Failure::trouble(format!(

@@ -146,3 +146,21 @@ impl Kinds {
         !(self.unicast && group || self.multicast && !group)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use noctule_wire::Mac;
+
+    #[test]
+    fn mgmt_30_a_name_stands_where_the_address_would_right_aligned_in_17_columns() {
+        let mut hosts = BatHosts::default();
+        hosts.add("02:ba:00:00:01:01 anna\n02:ba:00:00:02:01 a-name-of-23-characters\n");
+        let shown = |last: u8| station(&hosts, Mac([2, 0xba, 0, 0, last, 1]).into());
+        assert_eq!(shown(1), "             anna");
+        assert_eq!(shown(2), "a-name-of-23-characters", "longer ones shift the row");
+        assert_eq!(shown(3), "02:ba:00:00:03:01");
+        let none = BatHosts::default();
+        assert_eq!(station(&none, Mac([2, 0xba, 0, 0, 1, 1]).into()), "02:ba:00:00:01:01", "-n");
+    }
+}

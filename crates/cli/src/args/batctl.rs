@@ -157,6 +157,13 @@ pub(super) fn in_our_words(
     if let Some((name, _, sentence)) = ABSENT.iter().find(one) {
         return Err(format!("{name}: {sentence}"));
     }
+    if let ("interface" | "interfaces" | "if", Some(action @ ("create" | "c" | "destroy" | "D"))) =
+        (command, rest.iter().copied().find(|word| !word.starts_with('-')))
+    {
+        return Err(format!(
+            "interface {action}: the mesh interface comes with \"noctule run\" and goes when that ends"
+        ));
+    }
     let behind: Vec<String> = rest.iter().map(|word| (*word).to_owned()).collect();
     let context = |takes: [&str; 2]| {
         let mut words = Vec::new();
@@ -257,6 +264,8 @@ mod tests {
             ("vid 0 ap", "vid 0: must be 1 to 4095; what is in no VLAN has the setting of the mesh"),
             ("vid x ap", "vid x: must be 1 to 4095; what is in no VLAN has the setting of the mesh"),
             ("vlan eth0 ap", "eth0: no VLAN device: name one, or give the number with \"vid N\""),
+            ("if create", "interface create: the mesh interface comes with \"noctule run\" and goes when that ends"),
+            ("bat0 interface -M D", "interface D: the mesh interface comes with \"noctule run\" and goes when that ends"),
             ("hardif eth0 tl", "tl: not of a single interface or VLAN: leave out the words before it"),
             ("vid 10 mj", "mj: not of a single interface or VLAN: leave out the words before it"),
         ];

@@ -125,7 +125,7 @@ pub(super) fn mgmt_13_mgmt_14_mgmt_27_batctls_words_work() -> Result<()> {
     ensure!(text == "enabled\n", "{text}");
     // Each way of batctl to name a device and a mesh; what is changed is read by another way.
     let rows: [(&[&str], &[&str], &str); 8] = [
-        (&["meshif", "bat0", "vid", "0", "ap", "0"], &["ap_isolation"], "disabled"),
+        (&["meshif", "bat0", "ap", "0"], &["ap_isolation"], "disabled"),
         (&["hardif", "e1", "hp", "4"], &["e1", "hop_penalty"], "4"),
         (&["-m", "bat0", "it", "250"], &["orig_interval"], "250"),
         (&["gw_mode", "server", "5mbit"], &["gw"], "server (announced bw: 5.0/2.0 MBit)"),
@@ -168,7 +168,9 @@ pub(super) fn mgmt_13_mgmt_14_mgmt_27_batctls_words_work() -> Result<()> {
     })?;
     let text = ben.ask(&["t", "02:00:00:00:00:77"])?;
     ensure!(text == "02:00:00:00:00:77\n", "{text}");
-    let rows: [(&[&str], i32, &str); 9] = [
+    let rows: [(&[&str], i32, &str); 11] = [
+        (&["vid", "0", "ap", "0"], 2, "vid 0: must be 1 to 4095"),
+        (&["if", "create"], 2, "interface create: the mesh interface comes with \"noctule run\""),
         (&["vid", "20", "ap"], 1, "20: no VLAN of bat0: make it with"),
         (&["vlan", "e1", "ap"], 2, "e1: no VLAN device: name one"),
         (&["vid", "11", "ap", "1"], 1, "11: no VLAN of bat0: make it with"),

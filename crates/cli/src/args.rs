@@ -3,9 +3,9 @@
 mod batctl;
 
 use crate::commands::{
-    backbonetable, claimtable, dat_cache, events, gateways, interfaces, mcast_flags, neighbors,
-    originators, ping, routing_algo, run, set, statistics, status, traceroute, transglobal,
-    translate, translocal, version, vlans,
+    backbonetable, claimtable, dat_cache, events, gateways, interfaces, mcast_flags, nd_cache,
+    neighbors, originators, ping, routing_algo, run, set, statistics, status, traceroute,
+    transglobal, translate, translocal, version, vlans,
 };
 use crate::failure::Failure;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -66,6 +66,9 @@ pub(crate) enum Command {
     /// Show the other nodes that are bridged to the LAN
     #[command(visible_alias = "bbt")]
     Backbonetable(backbonetable::Args),
+    /// Show the cache of IPv6 neighbours
+    #[command(name = "nd_cache", visible_alias = "nc")]
+    NdCache(nd_cache::Args),
     /// Show the gateways, the chosen one marked
     #[command(visible_alias = "gwl")]
     Gateways(gateways::Args),

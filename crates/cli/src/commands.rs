@@ -7,6 +7,7 @@ pub(crate) mod events;
 pub(crate) mod gateways;
 pub(crate) mod interfaces;
 pub(crate) mod mcast_flags;
+pub(crate) mod nd_cache;
 pub(crate) mod neighbors;
 pub(crate) mod originators;
 pub(crate) mod ping;
@@ -42,6 +43,7 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> Status {
         Command::DatCache(args) => dat_cache::run(common, args, out),
         Command::Claimtable(args) => claimtable::run(common, args, out),
         Command::Backbonetable(args) => backbonetable::run(common, args, out),
+        Command::NdCache(args) => nd_cache::run(common, args, out),
         Command::Gateways(args) => gateways::run(common, args, out),
         Command::Events(args) => events::run(common, args, out),
         Command::Interfaces(args) => interfaces::run(common, args, out),

@@ -22,6 +22,8 @@ pub struct Settings {
     pub bridge_loop_avoidance: bool,
     /// Take part in the distributed ARP table, and answer ARP requests from it.
     pub distributed_arp_table: bool,
+    /// Answer IPv6 neighbour solicitations of hosts here from what was heard.
+    pub neighbour_discovery_cache: bool,
     /// Lower the maximum segment size of TCP connections to what crosses the links in one piece.
     pub clamp_mss: bool,
     /// Flood all multicast frames, whoever listens (MCAST-31).
@@ -51,6 +53,7 @@ impl Default for Settings {
             clamp_mss: false,
             bridge_loop_avoidance: true,
             distributed_arp_table: true,
+            neighbour_discovery_cache: true,
             multicast_forceflood: false,
             multicast_fanout: 16,
             ap_isolation: Arc::default(),

@@ -10,8 +10,8 @@ pub use events::{EventRow, Subscribed};
 pub use mac::Address;
 pub use rows::{
     BlaBackbone, BlaClaim, ClientFlagsRow, DatCacheRow, Gateway, GlobalClient, HardInterface,
-    LocalClient, McastFlags, McastFlagsPrivRow, McastFlagsRow, Mesh, Neighbor, Originator, Status,
-    VlanRow,
+    LocalClient, McastFlags, McastFlagsPrivRow, McastFlagsRow, Mesh, NdCacheRow, Neighbor,
+    Originator, Status, VlanRow,
 };
 
 pub use setting::{SettingRow, SettingValue, SettingsRequest};
@@ -61,6 +61,8 @@ pub enum Request {
     Claimtable,
     /// The nodes that are bridged to the LAN.
     Backbonetable,
+    /// The cache of IPv6 neighbours.
+    NdCache,
     /// The gateways.
     Gateways,
     /// The hard interfaces.
@@ -146,6 +148,8 @@ pub enum Reply {
     Claimtable(Vec<BlaClaim>),
     /// To [`Request::Backbonetable`].
     Backbonetable(Vec<BlaBackbone>),
+    /// To [`Request::NdCache`].
+    NdCache(Vec<NdCacheRow>),
     /// To [`Request::Gateways`].
     Gateways(Vec<Gateway>),
     /// To [`Request::Interfaces`], and to [`Request::AddInterface`] and [`Request::RemoveInterface`]: as they are now.

@@ -68,6 +68,7 @@ pub(crate) enum Table {
     DatCache,
     Claimtable,
     Backbonetable,
+    NdCache,
     Gateways,
     Interfaces,
     Vlans,

@@ -219,6 +219,10 @@ impl Node {
                     let line = Box::new(self.table(&Table::DatCache));
                     self.worker.send(Command::DatCache { line, answer });
                 }
+                Question::Table(Table::NdCache) => {
+                    let line = Box::new(self.table(&Table::NdCache));
+                    self.worker.send(Command::NdCache { line, answer });
+                }
                 Question::Table(table) => {
                     // A tool that has gone meanwhile misses nothing.
                     let _ = answer.try_send(self.table(&table));

@@ -58,6 +58,8 @@ pub struct Written {
     pub ap_isolation: Option<bool>,
     /// Whether ARP requests are answered from the distributed ARP table.
     pub distributed_arp_table: Option<bool>,
+    /// Whether IPv6 neighbour solicitations are answered from what was heard.
+    pub neighbour_discovery_cache: Option<bool>,
     /// Whether TCP segments are kept short enough to cross the links in one piece.
     pub clamp_mss: Option<bool>,
     /// Whether all multicast frames are flooded.
@@ -126,6 +128,7 @@ const KEYS: &[&str] = &[
     "bridge_loop_avoidance",
     "ap_isolation",
     "distributed_arp_table",
+    "neighbour_discovery_cache",
     "multicast_forceflood",
     "multicast_mode",
     "multicast_fanout",
@@ -297,6 +300,9 @@ impl Written {
             bridge_loop_avoidance: self.bridge_loop_avoidance.or(file.bridge_loop_avoidance),
             ap_isolation: self.ap_isolation.or(file.ap_isolation),
             distributed_arp_table: self.distributed_arp_table.or(file.distributed_arp_table),
+            neighbour_discovery_cache: self
+                .neighbour_discovery_cache
+                .or(file.neighbour_discovery_cache),
             // Two names of one thing: what is written here under either name goes before the file.
             multicast_mode: if self.multicast_forceflood.is_some() {
                 self.multicast_mode
@@ -346,6 +352,7 @@ impl Written {
             bridge_loop_avoidance,
             ap_isolation,
             distributed_arp_table,
+            neighbour_discovery_cache,
             multicast_forceflood,
             multicast_mode,
             multicast_fanout,
@@ -399,6 +406,8 @@ impl Written {
                     .unwrap_or(engine.bridge_loop_avoidance),
                 distributed_arp_table: distributed_arp_table
                     .unwrap_or(engine.distributed_arp_table),
+                neighbour_discovery_cache: neighbour_discovery_cache
+                    .unwrap_or(engine.neighbour_discovery_cache),
                 multicast_forceflood: forceflood(*multicast_forceflood, *multicast_mode)?
                     .unwrap_or(engine.multicast_forceflood),
                 multicast_fanout: in_range(

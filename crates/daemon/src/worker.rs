@@ -9,7 +9,7 @@ mod punt;
 
 pub(crate) use punt::{Punted, Punts, queue};
 
-use crate::api::{DatCacheRow, Reply, ReplyLine};
+use crate::api::{DatCacheRow, NdCacheRow, Reply, ReplyLine};
 use crate::clock::{Clock, poll_timeout_ms};
 use crate::port::Port;
 use crate::wake::Wake;
@@ -44,6 +44,8 @@ pub(crate) enum Command {
     Mtu { iface: Iface, mtu: u32 },
     /// Somebody wants to see the cache of the distributed ARP table: the answer, all but the rows, and where it goes.
     DatCache { line: Box<ReplyLine>, answer: Sender<ReplyLine> },
+    /// The same for the cache of IPv6 neighbours.
+    NdCache { line: Box<ReplyLine>, answer: Sender<ReplyLine> },
     /// End the thread.
     Stop,
 }
@@ -185,6 +187,22 @@ impl Worker {
                 rows.sort_unstable_by_key(|row| (row.dat_cache_vid, row.dat_cache_ip4address));
                 // Whoever asked may have gone.
                 let _ = answer.try_send(ReplyLine { reply: Reply::DatCache(rows), ..*line });
+            }
+            Command::NdCache { line, answer } => {
+                let now = self.clock.now();
+                let rows =
+                    self.pipeline.neighbour_rows(now).map(|(ip, vid, known, age)| NdCacheRow {
+                        last_seen_msecs: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
+                        nd_cache_ip6address: ip,
+                        nd_cache_hwaddress: known.mac.into(),
+                        nd_cache_vid: vid.id().map_or(-1, i32::from),
+                        router: known.router,
+                        answered: known.is_certain(),
+                        disputed: known.is_disputed(),
+                    });
+                let mut rows: Vec<_> = rows.collect();
+                rows.sort_unstable_by_key(|row| (row.nd_cache_vid, row.nd_cache_ip6address));
+                let _ = answer.try_send(ReplyLine { reply: Reply::NdCache(rows), ..*line });
             }
             Command::Stop => {}
         }

@@ -43,6 +43,7 @@ fn every_request_has_its_row() {
         "dat_cache",
         "claimtable",
         "backbonetable",
+        "nd_cache",
         "gateways",
         "interfaces",
         "add_interface",
@@ -62,5 +63,5 @@ fn every_request_has_its_row() {
     }
     let unknown = noctule_daemon::api::RequestLine::parse(br#"{"noctule":1,"request":"?"}"#);
     let named = unknown.unwrap_err().matches('`').count() / 2 - 1;
-    assert_eq!(named, 18, "the list of requests above is complete");
+    assert_eq!(named, 19, "the list of requests above is complete");
 }

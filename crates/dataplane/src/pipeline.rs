@@ -5,12 +5,13 @@
 //! simulator, fuzzers and benches call the same. What leaves goes into an [`Outlet`], which a batch can share.
 //!
 //! The rules are those of `docs/protocol/05-forwarding.md` (FWD-nn) and section 14 of the translation table (TT-111 to
-//! TT-120). Group frames follow 09-multicast.md, ARP 07-distributed-arp-table.md; gateways 08-gateway.md; a LAN behind
-//! the mesh interface 06-bridge-loop-avoidance.md.
+//! TT-120). Group frames follow 09-multicast.md, ARP and neighbour discovery 07-distributed-arp-table.md; gateways
+//! 08-gateway.md; a LAN behind the mesh interface 06-bridge-loop-avoidance.md.
 
 mod bridged_lan;
 mod broadcast;
 mod buffers;
+mod cache;
 mod carry_out;
 mod dat;
 pub mod egress;
@@ -24,6 +25,7 @@ mod lan_duplicates;
 mod learn;
 mod mss;
 mod multicast;
+mod neighbours;
 mod reassembly;
 mod recent;
 mod settings;
@@ -32,6 +34,7 @@ mod verdict;
 mod window;
 
 pub use multicast::FanOut;
+pub use neighbours::Neighbour;
 pub use settings::PipelineSettings;
 pub use verdict::{Carrier, Delivery, Forward, Transit, Verdict};
 
@@ -64,6 +67,7 @@ struct State {
     reassembly: Reassembly,
     repetitions: Repetitions,
     dat: dat::Cache,
+    neighbours: neighbours::Cache,
     /// Clients of ours that the engine has been told about.
     local: RecentClients,
     /// Clients of others that the engine has been told about.
@@ -94,6 +98,7 @@ impl Pipeline {
             reassembly: Reassembly::new(settings.originators, settings.reassemblies, hash),
             repetitions: Repetitions::new(settings.broadcast_queue),
             dat: dat::Cache::new(settings.arp_entries, hash),
+            neighbours: neighbours::Cache::new(settings.neighbour_entries, hash),
             local: RecentClients::new(settings.recent_clients, hash),
             remote: RecentClients::new(settings.recent_clients, hash),
             claims: RecentClients::new(settings.recent_clients, hash),
@@ -126,9 +131,11 @@ impl Pipeline {
 
     /// When to call [`Self::on_deadline`]; `None` while nothing waits.
     pub fn next_deadline(&self) -> Option<Instant> {
-        let State { repetitions, reassembly, dat, .. } = &self.state;
-        [repetitions.next_deadline(), reassembly.next_deadline(), dat.next_deadline()]
+        let State { repetitions, reassembly, dat, neighbours, .. } = &self.state;
+        let caches = [dat.next_deadline(), neighbours.next_deadline()];
+        [repetitions.next_deadline(), reassembly.next_deadline()]
             .into_iter()
+            .chain(caches)
             .flatten()
             .min()
     }
@@ -148,6 +155,7 @@ impl Pipeline {
         );
         state.reassembly.expire(now, |reason| counters.discard(reason));
         state.dat.purge(now);
+        state.neighbours.purge(now);
     }
 }
 
@@ -158,6 +166,15 @@ impl Pipeline {
         now: Instant,
     ) -> impl Iterator<Item = (core::net::Ipv4Addr, Vid, Mac, core::time::Duration)> + '_ {
         self.state.dat.rows(now).map(|((ip, vid), mac, age)| (ip, vid, mac, age))
+    }
+
+    /// The cache of IPv6 neighbours: address, VLAN, what is known, and how long ago it was confirmed.
+    pub fn neighbour_rows(
+        &self,
+        now: Instant,
+    ) -> impl Iterator<Item = (core::net::Ipv6Addr, Vid, Neighbour, core::time::Duration)> + '_
+    {
+        self.state.neighbours.rows(now).map(|((ip, vid), known, age)| (ip, vid, known, age))
     }
 }
 

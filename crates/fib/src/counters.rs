@@ -115,6 +115,12 @@ counters! {
     BlaStrangeUnclaim = "bla_strange_unclaim",
     /// Times that somebody here had joined too many groups to announce them one by one (MCAST-17).
     McastGroupsFull = "mcast_groups_full",
+    /// Solicitations of hosts here that were answered on behalf of somebody elsewhere (ND-11).
+    NdAnswered = "nd_answered",
+    /// Addresses that two stations claim at once (ND-08).
+    NdDisputed = "nd_disputed",
+    /// Neighbours that the full cache forgot (ND-09).
+    NdEvicted = "nd_evicted",
 }
 
 /// One thread's counters. Adding is for that thread alone; reading is for everybody.

@@ -77,6 +77,8 @@ pub struct Node {
     pub clamp_to: Option<u16>,
     /// Who keeps the distributed ARP table; `None`: this node takes no part.
     pub dat: Option<Arc<DatRing>>,
+    /// IPv6 neighbour solicitations are answered from what was heard.
+    pub neighbour_discovery: bool,
     /// The local table takes no further client: frames of unknown sources are dropped (TT-17).
     pub local_full: bool,
     /// The VLANs of the mesh interface.

@@ -123,6 +123,9 @@ discards! {
     LoopDetect = "loop_detect",
     /// A table of bridge loop avoidance is full (BLA-07).
     BridgeTableFull = "bridge_table_full",
+    /// A solicitation of IPv6 neighbour discovery that was answered here, or that the target answers behind this node
+    /// (ND-11, ND-13).
+    SolicitationAnswered = "solicitation_answered",
 }
 
 #[cfg(test)]

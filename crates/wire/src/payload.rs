@@ -5,6 +5,7 @@ pub mod arp;
 pub mod checksum;
 pub mod dhcp;
 pub mod multicast;
+pub mod neighbour;
 
 use crate::Discard;
 use crate::ethernet::{Frame, VLAN_ETHERTYPE};

@@ -63,6 +63,12 @@ pub(crate) struct Args {
     /// Flood all ARP requests
     #[arg(long, overrides_with = "distributed_arp_table")]
     no_distributed_arp_table: bool,
+    /// Answer IPv6 neighbour solicitations from what was heard [default]
+    #[arg(long, overrides_with = "no_neighbour_discovery_cache")]
+    neighbour_discovery_cache: bool,
+    /// Send all IPv6 neighbour solicitations
+    #[arg(long, overrides_with = "neighbour_discovery_cache")]
+    no_neighbour_discovery_cache: bool,
     /// Send multicast frames only to those who listen [default]
     #[arg(long, overrides_with = "multicast_forceflood")]
     no_multicast_forceflood: bool,
@@ -161,6 +167,10 @@ fn written(common: &Common, args: &Args) -> Written {
         bridge_loop_avoidance: switch(args.bridge_loop_avoidance, args.no_bridge_loop_avoidance),
         ap_isolation: switch(args.ap_isolation, args.no_ap_isolation),
         distributed_arp_table: switch(args.distributed_arp_table, args.no_distributed_arp_table),
+        neighbour_discovery_cache: switch(
+            args.neighbour_discovery_cache,
+            args.no_neighbour_discovery_cache,
+        ),
         multicast_forceflood: switch(args.multicast_forceflood, args.no_multicast_forceflood),
         multicast_mode: None,
         multicast_fanout: args.multicast_fanout,
@@ -210,6 +220,7 @@ mod tests {
             bridge_loop_avoidance: Some(false),
             ap_isolation: Some(true),
             distributed_arp_table: Some(false),
+            neighbour_discovery_cache: Some(false),
             multicast_forceflood: Some(true),
             multicast_mode: None,
             multicast_fanout: Some(4),
@@ -223,7 +234,7 @@ mod tests {
         };
         assert_eq!(
             typed(
-                "--mesh bat7 --interface wlan0 --interface eth1 --mesh-mac 02:00:00:00:00:07 --mtu 1400 --socket /run/x.sock --log debug --wait --orig-interval 2000 --hop-penalty -1 --no-aggregation --no-fragmentation --no-mtu-probing --clamp-mss --ap-isolation --no-bridge-loop-avoidance --no-distributed-arp-table --multicast-forceflood --multicast-fanout 4 --gw-mode client --gateway-bandwidth 5mbit --gw-sel-class -3 --rx-frames 64 --tx-frames 32"
+                "--mesh bat7 --interface wlan0 --interface eth1 --mesh-mac 02:00:00:00:00:07 --mtu 1400 --socket /run/x.sock --log debug --wait --orig-interval 2000 --hop-penalty -1 --no-aggregation --no-fragmentation --no-mtu-probing --clamp-mss --ap-isolation --no-bridge-loop-avoidance --no-distributed-arp-table --no-neighbour-discovery-cache --multicast-forceflood --multicast-fanout 4 --gw-mode client --gateway-bandwidth 5mbit --gw-sel-class -3 --rx-frames 64 --tx-frames 32"
             ),
             expected
         );

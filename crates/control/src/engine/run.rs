@@ -517,6 +517,7 @@ impl Engine {
             fragmentation: self.settings.fragmentation,
             clamp_to: self.clamp_to(),
             dat: self.settings.distributed_arp_table.then(|| self.dat.ring()),
+            neighbour_discovery: self.settings.neighbour_discovery_cache,
             local_full,
             vlans: Arc::clone(&self.vlans),
             isolation: Arc::clone(&self.settings.ap_isolation),

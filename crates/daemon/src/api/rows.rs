@@ -166,6 +166,28 @@ pub struct BlaBackbone {
     pub bla_crc: u16,
 }
 
+/// An entry of the cache of IPv6 neighbours: there is no such table in batctl.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct NdCacheRow {
+    /// Since it was last confirmed.
+    pub last_seen_msecs: u64,
+    /// The address.
+    pub nd_cache_ip6address: std::net::Ipv6Addr,
+    /// Who has it.
+    pub nd_cache_hwaddress: Address,
+    /// In which VLAN; -1 for none.
+    pub nd_cache_vid: i32,
+    /// Whether it says that it is a router.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub router: bool,
+    /// Whether it is certain enough to be answered for, as long as somebody announces it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub answered: bool,
+    /// Whether two stations claim the address.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub disputed: bool,
+}
+
 /// A hard interface: `batctl hardifs_json`.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct HardInterface {

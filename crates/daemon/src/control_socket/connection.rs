@@ -103,6 +103,7 @@ impl Connection {
             Request::DatCache => Table::DatCache,
             Request::Claimtable => Table::Claimtable,
             Request::Backbonetable => Table::Backbonetable,
+            Request::NdCache => Table::NdCache,
             Request::Gateways => Table::Gateways,
             Request::Interfaces => Table::Interfaces,
             Request::Vlans => Table::Vlans,

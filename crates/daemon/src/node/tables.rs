@@ -30,6 +30,7 @@ impl Node {
             Table::DatCache => Reply::DatCache(Vec::new()),
             Table::Claimtable => Reply::Claimtable(self.claimtable()),
             Table::Backbonetable => Reply::Backbonetable(self.backbonetable()),
+            Table::NdCache => Reply::NdCache(Vec::new()),
             Table::Gateways => Reply::Gateways(self.gateways()),
             Table::Interfaces => Reply::Interfaces(self.interfaces()),
             Table::Vlans => Reply::Vlans(self.vlans()),

@@ -118,6 +118,8 @@ pub(crate) const TABLE: &[Setting] = &[
         get: |live| live.engine.multicast_forceflood, set: |live, on| live.engine.multicast_forceflood = on } },
     Setting { name: "multicast_mode", alias: "mm", scope: Scope::Mesh, kind: Kind::Switch {
         get: |live| !live.engine.multicast_forceflood, set: |live, on| live.engine.multicast_forceflood = !on } },
+    Setting { name: "neighbour_discovery_cache", alias: "", scope: Scope::Mesh, kind: Kind::Switch {
+        get: |live| live.engine.neighbour_discovery_cache, set: |live, on| live.engine.neighbour_discovery_cache = on } },
     Setting { name: "orig_interval", alias: "it", scope: Scope::Mesh, kind: Kind::Number {
         min: control::Settings::ORIG_INTERVAL_MIN.as_millis() as u64,
         max: control::Settings::ORIG_INTERVAL_MAX.as_millis() as u64, unit: "milliseconds",

@@ -68,6 +68,7 @@ clamp_mss = true
 bridge_loop_avoidance = false
 ap_isolation = true
 distributed_arp_table = false
+neighbour_discovery_cache = false
 multicast_mode = false
 multicast_fanout = 4
 gw_mode = "server"
@@ -111,6 +112,7 @@ id = 4095
             clamp_mss: true,
             bridge_loop_avoidance: false,
             distributed_arp_table: false,
+            neighbour_discovery_cache: false,
             multicast_forceflood: true,
             multicast_fanout: 4,
             ap_isolation: Arc::new(isolation),

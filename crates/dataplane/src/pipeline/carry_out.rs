@@ -292,6 +292,7 @@ impl Session<'_> {
         if !self.mesh_arp(delivery.carrier, &ethernet, inner, out) {
             return Err(Discard::ArpAnswered);
         }
+        self.mesh_neighbour(&ethernet, inner);
         self.counters.add_packet(Counter::Rx, Counter::RxBytes, inner.len());
         self.mesh_to_lan(delivery.carrier, &ethernet, inner, out)?;
         if let Some(originator) = delivery.teacher {

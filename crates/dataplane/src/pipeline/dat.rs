@@ -1,10 +1,7 @@
 //! The distributed ARP table (07-distributed-arp-table.md): requests of hosts are answered from a cache, or asked of the
 //! three nodes that keep the address, and flooded only if no answer came in 250 ms.
 
-mod cache;
-
-pub(crate) use cache::{Cache, Key};
-
+use super::cache;
 use super::egress::Route;
 use super::{Carrier, Session};
 use crate::Outlet;
@@ -15,6 +12,11 @@ use noctule_wire::payload::arp::{Arp, Operation};
 use noctule_wire::payload::dhcp::Acknowledgement;
 use noctule_wire::unicast::Subtype;
 use noctule_wire::{Client, Discard, Mac, TTL_FULL, Unicast4Addr, Vid};
+
+/// An address in its VLAN.
+pub(crate) type Key = (Ipv4Addr, Vid);
+/// Who has which address.
+pub(crate) type Cache = cache::Cache<Key, Mac>;
 
 /// What becomes of a host's ARP frame.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -164,7 +166,7 @@ impl Session<'_> {
     }
 
     /// Whether this is a client behind this node.
-    fn is_local(&self, client: Client) -> bool {
+    pub(super) fn is_local(&self, client: Client) -> bool {
         self.guard.local(client).is_some_and(|local| local.is_mine())
     }
 
@@ -255,9 +257,13 @@ impl Session<'_> {
 pub(super) fn answerable(guard: &Guard<'_>, cache: &Cache, key: Key) -> Option<Mac> {
     let mac = cache.get(key)?;
     let client = Client::new(mac, key.1);
-    let is_there = guard.local(client).is_some_and(|local| local.is_mine())
-        || guard.best_announcer(client).is_some();
-    is_there.then_some(mac)
+    is_announced(guard, client).then_some(mac)
+}
+
+/// Whether somebody in the mesh, or this node, has that client.
+pub(super) fn is_announced(guard: &Guard<'_>, client: Client) -> bool {
+    guard.local(client).is_some_and(|local| local.is_mine())
+        || guard.best_announcer(client).is_some()
 }
 
 /// "`from` has it", said to `to`.

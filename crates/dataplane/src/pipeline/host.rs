@@ -26,6 +26,7 @@ impl Session<'_> {
     fn send_as_it_is(&mut self, frame: &[u8], out: &mut impl Outlet) {
         let sent = self.learn_source(frame, out).and_then(|()| {
             self.host_dhcp(frame, out);
+            self.host_neighbour(frame, out)?;
             let verdict = self.judge_host(frame);
             self.carry_out(verdict, Subject::Host(frame), out)
         });

@@ -16,6 +16,8 @@ pub struct PipelineSettings {
     pub reassemblies: usize,
     /// Addresses in the cache of the distributed ARP table, about 80 bytes each (DAT-09).
     pub arp_entries: usize,
+    /// Addresses in the cache of IPv6 neighbours, about 110 bytes each (ND-09).
+    pub neighbour_entries: usize,
     /// Clients remembered while the engine digests a hint about them; the oldest are forgotten.
     pub recent_clients: usize,
 }
@@ -32,6 +34,7 @@ impl PipelineSettings {
             broadcast_queue: Self::BROADCAST_QUEUE,
             reassemblies: 256,
             arp_entries: 16_384,
+            neighbour_entries: 16_384,
             recent_clients: 1024,
         }
     }

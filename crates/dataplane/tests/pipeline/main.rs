@@ -17,6 +17,7 @@ mod isolation;
 mod learning;
 mod multicast;
 mod narrow_paths;
+mod neighbours;
 mod odd_frames;
 mod odd_frames_beside_the_reference;
 mod priority;

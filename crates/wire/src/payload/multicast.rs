@@ -126,7 +126,7 @@ fn is_mld_report(bytes: &[u8]) -> bool {
 }
 
 /// The one's complement sum of 16-bit words; 0xffff over anything that includes its right checksum.
-fn sum(start: u32, bytes: &[u8]) -> u16 {
+pub(super) fn sum(start: u32, bytes: &[u8]) -> u16 {
     let (words, rest) = bytes.as_chunks::<2>();
     let total = words
         .iter()

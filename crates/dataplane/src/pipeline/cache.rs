@@ -1,14 +1,11 @@
-//! What is known of who has which IPv4 address (DAT-06 to DAT-10).
+//! What is known of who has which address: IPv4 (DAT-06 to DAT-10) and IPv6 (ND-09), each in a cache of its own.
 
 use crate::pipeline::hash::Keyed;
-use core::net::Ipv4Addr;
+use core::hash::Hash;
 use core::time::Duration;
 use hashbrown::HashMap;
-use noctule_wire::{Instant, Mac, Vid};
+use noctule_wire::Instant;
 use std::collections::VecDeque;
-
-/// An address in its VLAN.
-pub(crate) type Key = (Ipv4Addr, Vid);
 
 /// From the last word of an entry until it is forgotten (ENTRY_TIMEOUT).
 const TIMEOUT: Duration = Duration::from_secs(300);
@@ -16,8 +13,8 @@ const TIMEOUT: Duration = Duration::from_secs(300);
 const PURGE_PERIOD: Duration = Duration::from_secs(10);
 
 #[derive(Clone, Copy, Debug)]
-struct Entry {
-    mac: Mac,
+struct Entry<V> {
+    value: V,
     updated: Instant,
     /// Somebody here asked for the address, and this was no answer: the next word about it is news (DAT-44).
     doubted: bool,
@@ -25,23 +22,23 @@ struct Entry {
 
 /// A bounded cache; when it is full, who was not heard of for longest makes room (DAT-09).
 #[derive(Debug)]
-pub(crate) struct Cache {
-    entries: HashMap<Key, Entry, Keyed>,
+pub(crate) struct Cache<K, V> {
+    entries: HashMap<K, Entry<V>, Keyed>,
     /// Every key once, with a time at or before its last word, oldest first.
-    order: VecDeque<(Key, Instant)>,
+    order: VecDeque<(K, Instant)>,
     limit: usize,
     next_purge: Instant,
 }
 
-impl Cache {
+impl<K: Copy + Eq + Hash, V: Copy> Cache<K, V> {
     pub(crate) fn new(limit: usize, hash: Keyed) -> Self {
         let entries = HashMap::with_hasher(hash);
         Self { entries, order: VecDeque::new(), limit: limit.max(1), next_purge: Instant::ZERO }
     }
 
     /// The last writer wins (DAT-07). Says how many entries made room.
-    pub(crate) fn learn(&mut self, now: Instant, key: Key, mac: Mac) -> u64 {
-        let entry = Entry { mac, updated: now, doubted: false };
+    pub(crate) fn learn(&mut self, now: Instant, key: K, value: V) -> u64 {
+        let entry = Entry { value, updated: now, doubted: false };
         if let Some(known) = self.entries.get_mut(&key) {
             *known = entry;
             return 0;
@@ -59,17 +56,24 @@ impl Cache {
     }
 
     /// Age does not matter (DAT-08).
-    pub(crate) fn get(&self, key: Key) -> Option<Mac> {
-        self.entries.get(&key).map(|entry| entry.mac)
+    pub(crate) fn get(&self, key: K) -> Option<V> {
+        self.entries.get(&key).map(|entry| entry.value)
+    }
+
+    /// Changes what is known, without a new word of it.
+    pub(crate) fn change(&mut self, key: K, change: impl FnOnce(&mut V)) {
+        if let Some(entry) = self.entries.get_mut(&key) {
+            change(&mut entry.value);
+        }
     }
 
     /// The same, but not what is doubted.
-    pub(crate) fn get_undoubted(&self, key: Key) -> Option<Mac> {
-        self.entries.get(&key).filter(|entry| !entry.doubted).map(|entry| entry.mac)
+    pub(crate) fn get_undoubted(&self, key: K) -> Option<V> {
+        self.entries.get(&key).filter(|entry| !entry.doubted).map(|entry| entry.value)
     }
 
     /// What is known of this address did not do as an answer. It is doubted until somebody speaks of it again.
-    pub(crate) fn doubt(&mut self, key: Key) {
+    pub(crate) fn doubt(&mut self, key: K) {
         if let Some(entry) = self.entries.get_mut(&key) {
             entry.doubted = true;
         }
@@ -98,8 +102,8 @@ impl Cache {
     }
 
     /// All entries, with the time since the last word of each (DAT-81).
-    pub(crate) fn rows(&self, now: Instant) -> impl Iterator<Item = (Key, Mac, Duration)> + '_ {
-        self.entries.iter().map(move |(key, entry)| (*key, entry.mac, now.since(entry.updated)))
+    pub(crate) fn rows(&self, now: Instant) -> impl Iterator<Item = (K, V, Duration)> + '_ {
+        self.entries.iter().map(move |(key, entry)| (*key, entry.value, now.since(entry.updated)))
     }
 
     /// Forgets the entry that nobody spoke of for longest. `false`: there is none.
@@ -122,7 +126,12 @@ impl Cache {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use core::net::Ipv4Addr;
     use noctule_fib::HashKey;
+    use noctule_wire::{Mac, Vid};
+
+    type Key = (Ipv4Addr, Vid);
+    type Cache = super::Cache<Key, Mac>;
 
     fn cache(limit: usize) -> Cache {
         Cache::new(limit, Keyed(HashKey([1, 2])))

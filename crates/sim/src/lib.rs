@@ -14,6 +14,7 @@
 //! ```
 
 mod audience;
+mod host;
 mod link;
 mod mesh;
 mod node;

@@ -77,6 +77,10 @@ pub struct Mesh {
     probes: u64,
     frames: u64,
     payload_frames: u64,
+    /// Which frames on the air are counted, and how many there were.
+    pub(crate) counted: Option<(fn(&[u8]) -> bool, u64)>,
+    /// What hosts got, of those whose frames somebody wants to see.
+    pub(crate) hosts: BTreeMap<NodeId, Vec<Vec<u8>>>,
 }
 
 impl Mesh {
@@ -103,6 +107,8 @@ impl Mesh {
             probes: 0,
             frames: 0,
             payload_frames: 0,
+            counted: None,
+            hosts: BTreeMap::new(),
         }
     }
 
@@ -239,6 +245,9 @@ impl Mesh {
         for frame in &turn.delivered {
             self.watch.delivered(id, own, frame, self.now.as_micros());
         }
+        if let Some(frames) = self.hosts.get_mut(&id) {
+            frames.extend(turn.delivered);
+        }
         for (iface, frame) in turn.sent {
             self.transmit(id, iface, frame);
         }
@@ -256,6 +265,9 @@ impl Mesh {
 
     fn transmit(&mut self, from: NodeId, iface: Iface, frame: Vec<u8>) {
         self.frames += 1;
+        if let Some((is_one, count)) = &mut self.counted {
+            *count += u64::from(is_one(&frame));
+        }
         let payload = &frame[ETHERNET_HEADER_LEN..];
         let packet_type = packet::packet_type(payload);
         if matches!(
@@ -349,10 +361,14 @@ impl Mesh {
 
     /// Sends the probe that was numbered last.
     fn send_frame(&mut self, from: NodeId, frame: &[u8]) -> u64 {
+        self.host_sends(from, frame);
+        self.probes
+    }
+
+    pub(crate) fn host_sends(&mut self, from: NodeId, frame: &[u8]) {
         let now = self.now;
         let turn = self.nodes[usize::from(from.0)].send(now, frame);
         self.carry_out(from, turn);
-        self.probes
     }
 
     /// An input for one node's engine.

@@ -36,7 +36,11 @@ use table::{Sync, Table};
 
 /// Periods in which group frames are held back on a VLAN that we are new to (BLA-17).
 const WAIT_PERIODS: u8 = 3;
-/// So long after it was heard first a gateway is sure to let broadcasts pass: it was new then.
+/// How long a client that was left to another gateway waits for it.
+const YIELD: Duration = Duration::from_millis(60);
+/// Clients that may wait to be claimed.
+const RECLAIMS_MAX: usize = 256;
+/// So long after it was heard first a gateway without our mark is sure to let broadcasts pass: it was new then.
 const READY: Duration = PERIOD.saturating_mul(WAIT_PERIODS as u32);
 /// When somebody claims a client so soon after us, both did it without knowing of the other.
 const CONFLICT_WINDOW: Duration = Duration::from_millis(50);
@@ -76,7 +80,7 @@ struct LoopDetect {
     until: Instant,
 }
 
-/// A client that is to be claimed once more.
+/// A client that is to be claimed later, unless somebody else does.
 #[derive(Clone, Copy, Debug)]
 struct Reclaim {
     client: Client,
@@ -215,6 +219,15 @@ impl BridgeLoopAvoidance {
                     self.table.remove_claim(ctx, client);
                 }
             }
+            BridgeNews::Yielded(client)
+                if vlans.contains(client.vid)
+                    && self.table.claim(client).is_none()
+                    && self.reclaims.iter().all(|reclaim| reclaim.client != client)
+                    && self.reclaims.len() < RECLAIMS_MAX =>
+            {
+                self.reclaims.push(Reclaim { client, due: ctx.now + YIELD });
+            }
+            BridgeNews::Yielded(_) => {}
             BridgeNews::Traffic(vid) if vlans.contains(vid) => self.ensure_own(ctx, vid),
             BridgeNews::Traffic(_) => {}
             BridgeNews::Loop(vid) => ctx.event(Event::Loop(vid)),
@@ -264,8 +277,8 @@ impl BridgeLoopAvoidance {
                     .table
                     .backbones()
                     .filter(|(mac, _, backbone)| {
-                        let ready = backbone.serves || now.since(backbone.since) >= READY;
-                        *mac != own && ready && self.is_well(*mac)
+                        let waited = !backbone.yields && now.since(backbone.since) >= READY;
+                        *mac != own && (backbone.serves || waited) && self.is_well(*mac)
                     })
                     .map(|(gateway, vid, backbone)| Rival { gateway, vid, yields: backbone.yields })
                     .collect();
@@ -312,16 +325,17 @@ impl BridgeLoopAvoidance {
             return;
         };
         self.table.ensure(ctx, own, (own, vid));
-        self.announce(ctx, own, vid);
         if let Some(backbone) = self.table.backbone_mut(own, vid) {
             backbone.sync = Sync::Waiting(WAIT_PERIODS);
         }
+        self.announce(ctx, own, vid);
         self.stale = true;
     }
 
     fn announce(&self, ctx: &mut Context<'_>, own: Mac, vid: Vid) {
         let crc = self.table.backbone(own, vid).map_or(0, |backbone| backbone.crc);
-        self.emit(ctx, Claim::announcing(own, crc, vid, self.group).marked());
+        let passes = !self.table.gate().contains(vid);
+        self.emit(ctx, Claim::announcing(own, crc, vid, self.group).marked(passes));
     }
 
     /// Serves a client from here on, and says so.

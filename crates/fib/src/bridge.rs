@@ -86,6 +86,8 @@ pub enum BridgeNews {
     Frame(ClaimFrame),
     /// The mesh brought a frame of this client, and so we have claimed it (BLA-45, BLA-48).
     Claimed(Client),
+    /// This client is left to another gateway; if that one does not claim it, we do (BLA-N1).
+    Yielded(Client),
     /// The LAN brought a frame of a client that we had claimed: it has moved there (BLA-55).
     Unclaimed(Client),
     /// A frame passed on a VLAN that this node has not announced itself on (BLA-17).

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! | destination (6) | source (6) | 81 00 tci (4, if tagged) | 08 06 | 00 01 08 00 06 04 00 02 |
-//! | sender (6) | 0.0.0.0 | ff 43 05 | type (1) | group (2) | 0.0.0.0 | 'Noct' (4, if marked) |
+//! | sender (6) | 0.0.0.0 | ff 43 05 | type (1) | group (2) | 0.0.0.0 | 'Noc', gate (1) (if marked) |
 //! ```
 
 use crate::ethernet::{ETHERNET_HEADER_LEN, Frame, VLAN_ETHERTYPE};
@@ -16,7 +16,9 @@ const ARP_REPLY: [u8; 2] = [0x00, 0x02];
 const MAGIC: [u8; 3] = [0xff, 0x43, 0x05];
 const ANNOUNCE_PREFIX: [u8; 4] = [0x43, 0x05, 0x43, 0x05];
 /// Where others see padding.
-const MARK: [u8; 4] = *b"Noct";
+const MARK: [u8; 3] = *b"Noc";
+/// Behind it: whether the gateway lets broadcasts pass.
+const MARK_LEN: usize = MARK.len() + 1;
 
 /// What a claim frame says.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -87,13 +89,14 @@ pub struct Claim {
     pub sender: Mac,
     /// Names the LAN; compared as a number (WIRE-107).
     pub group: u16,
-    /// Whether the mark follows of gateways that leave a client to the first choice among them (BLA-N1).
-    pub marked: bool,
+    /// The mark of gateways that leave a client to the first choice among them (BLA-N1): whether this one lets broadcasts
+    /// pass. `None`: there is no mark.
+    pub mark: Option<bool>,
 }
 
 impl Claim {
     /// Bytes with a VLAN tag.
-    pub const LEN_MAX: usize = ETHERNET_HEADER_LEN + 4 + ARP_LEN + MARK.len();
+    pub const LEN_MAX: usize = ETHERNET_HEADER_LEN + 4 + ARP_LEN + MARK_LEN;
 
     /// The originator `own` says that `client` is behind it.
     pub const fn claiming(own: Mac, client: Mac, vid: Vid, group: u16) -> Self {
@@ -105,7 +108,7 @@ impl Claim {
             claim_type: ClaimType::Claim,
             sender: own,
             group,
-            marked: false,
+            mark: None,
         }
     }
 
@@ -119,7 +122,7 @@ impl Claim {
             claim_type: ClaimType::Unclaim,
             sender: client,
             group,
-            marked: false,
+            mark: None,
         }
     }
 
@@ -135,7 +138,7 @@ impl Claim {
             claim_type: ClaimType::Announce,
             sender,
             group,
-            marked: false,
+            mark: None,
         }
     }
 
@@ -149,7 +152,7 @@ impl Claim {
             claim_type: ClaimType::Request,
             sender,
             group,
-            marked: false,
+            mark: None,
         }
     }
 
@@ -164,14 +167,14 @@ impl Claim {
             claim_type: ClaimType::LoopDetect,
             sender: own,
             group,
-            marked: false,
+            mark: None,
         }
     }
 
     /// The same with the mark.
     #[must_use]
-    pub const fn marked(self) -> Self {
-        Self { marked: true, ..self }
+    pub const fn marked(self, passes: bool) -> Self {
+        Self { mark: Some(passes), ..self }
     }
 
     /// The gateway that sent this, as far as other gateways must take it: a loop detection frame goes on its way, and so
@@ -204,7 +207,7 @@ impl Claim {
     /// How many bytes [`Self::emit`] writes: 42, four more with a VLAN tag, and four more with the mark.
     pub const fn wire_len(&self) -> usize {
         let tag = if self.vid.id().is_some() { 4 } else { 0 };
-        let mark = if self.marked { MARK.len() } else { 0 };
+        let mark = if self.mark.is_some() { MARK_LEN } else { 0 };
         ETHERNET_HEADER_LEN + tag + ARP_LEN + mark
     }
 
@@ -235,8 +238,9 @@ impl Claim {
         arp[24..26].copy_from_slice(&self.group.to_be_bytes());
         let (body, mark) = rest.split_at_mut(arp.len());
         body.copy_from_slice(&arp);
-        if self.marked {
-            mark.copy_from_slice(&MARK);
+        if let Some(passes) = self.mark {
+            mark[..MARK.len()].copy_from_slice(&MARK);
+            mark[MARK.len()] = passes.into();
         }
     }
 }
@@ -272,6 +276,9 @@ pub fn recognise(frame: &[u8]) -> Recognised {
         claim_type: claim_type.into(),
         sender: Mac([s0, s1, s2, s3, s4, s5]),
         group: u16::from_be_bytes([g0, g1]),
-        marked: padding.starts_with(&MARK),
+        mark: padding
+            .strip_prefix(&MARK)
+            .and_then(|rest| rest.first())
+            .map(|passes| passes & 1 != 0),
     })
 }

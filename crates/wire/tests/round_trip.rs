@@ -240,15 +240,15 @@ proptest! {
     fn claim_frame(
         (destination, source, sender) in (mac(), mac(), mac()),
         vid in prop_oneof![Just(0u16), 0x8001..0x9000u16],
-        (claim_type, group, marked) in any::<(u8, u16, bool)>(),
+        (claim_type, group, mark) in any::<(u8, u16, Option<bool>)>(),
     ) {
         let claim_type = ClaimType::from(claim_type);
         let vid = Vid(vid);
-        let claim = Claim { destination, source, vid, claim_type, sender, group, marked };
+        let claim = Claim { destination, source, vid, claim_type, sender, group, mark };
         let mut bytes = vec![0xa5; claim.wire_len()];
         claim.emit(&mut bytes);
         prop_assert_eq!(recognise(&bytes), Recognised::Claim(claim));
-        let unmarked = Claim { marked: false, ..claim }.wire_len();
+        let unmarked = Claim { mark: None, ..claim }.wire_len();
         for len in 0..unmarked {
             prop_assert_eq!(recognise(&bytes[..len]), Recognised::No, "WIRE-105: all 28 ARP bytes");
         }

@@ -455,8 +455,10 @@ fn wire_105_wire_106_bla_20_bla_21_recognition() {
     let padded = [&bytes[..], &[0; 18]].concat();
     assert_eq!(recognise(&padded), Recognised::Claim(claim));
     // BLA-N1: the mark lies where others see padding.
-    let marked = [&bytes[..], b"Noct", &[0; 14]].concat();
-    assert_eq!(recognise(&marked), Recognised::Claim(claim.marked()));
+    for passes in [false, true] {
+        let marked = [&bytes[..], b"Noc", &[u8::from(passes)], &[0; 14]].concat();
+        assert_eq!(recognise(&marked), Recognised::Claim(claim.marked(passes)));
+    }
 
     let tagged = |tags: &[u8]| [&bytes[..12], tags, &bytes[12..]].concat();
     let on_vlan = Claim { vid: Vid(0x8005), ..claim };

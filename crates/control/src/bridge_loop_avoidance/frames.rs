@@ -1,7 +1,7 @@
 //! Claim frames of other gateways (section 7).
 
 use super::table::Sync;
-use super::{BridgeLoopAvoidance, CONFLICT_WINDOW, Reclaim};
+use super::{BridgeLoopAvoidance, CONFLICT_WINDOW, RECLAIMS_MAX, Reclaim};
 use crate::{Context, Routing};
 use core::time::Duration;
 use noctule_fib::VlanSet;
@@ -16,8 +16,6 @@ const ANSWERS_MAX: usize = 16;
 /// this time, and the other one only if that did not happen.
 const RECLAIM_LOWER: Duration = Duration::from_millis(120);
 const RECLAIM_HIGHER: Duration = Duration::from_millis(400);
-/// Clients that may wait for that at once.
-const RECLAIMS_MAX: usize = 256;
 
 impl BridgeLoopAvoidance {
     pub(super) fn on_frame(
@@ -93,8 +91,8 @@ impl BridgeLoopAvoidance {
         let now = ctx.now;
         let Some(backbone) = self.table.backbone_mut(sender, vid) else { return };
         backbone.heard = now;
-        backbone.yields = claim.marked;
-        backbone.serves |= new && crc != 0;
+        backbone.yields = claim.mark.is_some();
+        backbone.serves = claim.mark.unwrap_or(backbone.serves || (new && crc != 0));
         if backbone.crc == crc {
             backbone.sync = Sync::Synced;
             return;

@@ -59,16 +59,16 @@ impl BridgeLoopAvoidance {
         }
         let vids: Vec<Vid> = self.table.of(own).map(|(vid, _)| vid).collect();
         for vid in vids {
-            self.announce(ctx, own, vid);
-            if round && let Some(LoopDetect { random, .. }) = self.loop_detect {
-                self.emit(ctx, Claim::loop_detecting(own, random, vid, self.group));
-            }
             if let Some(backbone) = self.table.backbone_mut(own, vid) {
                 backbone.heard = now;
                 backbone.sync = match backbone.sync {
                     Sync::Waiting(left @ 2..) => Sync::Waiting(left - 1),
                     _ => Sync::Synced,
                 };
+            }
+            self.announce(ctx, own, vid);
+            if round && let Some(LoopDetect { random, .. }) = self.loop_detect {
+                self.emit(ctx, Claim::loop_detecting(own, random, vid, self.group));
             }
         }
         self.stale = true;

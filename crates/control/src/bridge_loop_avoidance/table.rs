@@ -29,7 +29,7 @@ pub(super) struct Backbone {
     pub(super) asked: Option<Instant>,
     /// Whether its announcements have the mark (BLA-N1).
     pub(super) yields: bool,
-    /// Whether it had clients when it was heard first: it does not hold broadcasts back (BLA-17) as a new one does.
+    /// Whether it lets broadcasts pass: it says so, or had clients already when it was heard first (BLA-17).
     pub(super) serves: bool,
     /// Whom it serves.
     pub(super) clients: BTreeSet<Mac>,

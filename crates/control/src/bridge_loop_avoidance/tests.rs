@@ -131,14 +131,14 @@ impl Gateway {
 
     /// The claim frames that it has sent; the mark left out, which has a test of its own.
     fn said(&mut self) -> Vec<Claim> {
-        self.sent().into_iter().map(|claim| Claim { marked: false, ..claim }).collect()
+        self.sent().into_iter().map(|claim| Claim { mark: None, ..claim }).collect()
     }
 
     fn sent(&mut self) -> Vec<Claim> {
         let frames = core::mem::take(&mut self.outputs).into_iter().filter_map(|output| {
             let Output::ToHost { frame } = output else { return None };
             let Recognised::Claim(claim) = recognise(&frame) else { panic!("{frame:x?}") };
-            assert_eq!(claim.marked, claim.claim_type == ClaimType::Announce, "{claim:?}");
+            assert_eq!(claim.mark.is_some(), claim.claim_type == ClaimType::Announce, "{claim:?}");
             Some(claim)
         });
         frames.collect()
@@ -197,7 +197,7 @@ impl Lan {
             for from in 0..self.gateways.len() {
                 for claim in self.gateways[from].sent() {
                     any = true;
-                    self.heard.push(Claim { marked: false, ..claim });
+                    self.heard.push(Claim { mark: None, ..claim });
                     for (to, gateway) in self.gateways.iter_mut().enumerate() {
                         if to != from {
                             gateway.frame(self.now, claim);

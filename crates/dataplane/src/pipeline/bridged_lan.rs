@@ -148,7 +148,7 @@ impl Session<'_> {
             Server::Us(Some(entry)) => entry.use_at(*now),
             Server::Us(None) => {}
             Server::Another if is_copy => return Err(Discard::ForeignClaim),
-            // Whoever is to claim it has the frame, too. If nobody did by the next one, we do.
+            // Whoever is to claim it has the frame, too. If nobody does, the engine claims it, or we with the next frame.
             Server::Nobody
                 if is_copy
                     && !lan.is_first_choice(own, client)
@@ -156,6 +156,7 @@ impl Session<'_> {
             {
                 if state.yielded.age(*now, client).is_none() {
                     state.yielded.set(*now, client, Mac::ZERO);
+                    self.tell(BridgeNews::Yielded(client), out);
                 }
                 return Err(Discard::ForeignClaim);
             }

@@ -55,12 +55,36 @@ fn bla_n1_a_gateway_that_holds_broadcasts_back_is_no_rival() {
         lan.gateways[0].start(s(1));
         lan.run(Duration::from_secs(40), &[A, NODE]);
         let now = lan.now;
-        lan.gateways[0].frame(now, Claim::announcing(A, crc, UNTAGGED, GROUP).marked());
-        let mut rivals = |lan: &mut Lan| lan.gateways[0].bla.lan(lan.now).unwrap().rivals.len();
+        lan.gateways[0].frame(now, Claim::announcing(A, crc, UNTAGGED, GROUP));
+        let rivals = |lan: &mut Lan| lan.gateways[0].bla.lan(lan.now).unwrap().rivals.len();
         for passed in [5, 35] {
             lan.run(Duration::from_secs(passed), &[A, NODE]);
             assert_eq!(rivals(&mut lan), usize::from(ready || passed > 30), "{crc} {passed}");
         }
+        for passes in [false, true, false] {
+            let now = lan.now;
+            let announcement = Claim::announcing(A, 0, UNTAGGED, GROUP).marked(passes);
+            lan.gateways[0].frame(now, announcement);
+            assert_eq!(rivals(&mut lan), usize::from(passes), "it says so");
+        }
+    }
+}
+
+/// A client that was left to another gateway, which does nothing, is claimed; one that it claims is not.
+#[test]
+fn bla_n1_what_nobody_claims_is_claimed_by_the_second_choice() {
+    for claimed in [false, true] {
+        let mut lan = two();
+        let now = lan.now;
+        lan.gateways[1].news(now, BridgeNews::Yielded(Client::untagged(C1)));
+        if claimed {
+            lan.gateways[0].claimed(now, C1);
+            lan.gateways[1].frame(now, Claim::claiming(A, C1, UNTAGGED, GROUP));
+        }
+        lan.run(Duration::from_millis(59), &[A, B, NODE]);
+        assert_eq!(lan.owner(C1), claimed.then_some(A));
+        lan.run(Duration::from_millis(1), &[A, B, NODE]);
+        assert_eq!(lan.owner(C1), Some(if claimed { A } else { B }));
     }
 }
 

@@ -57,7 +57,12 @@ impl Outlet for Watch {
 /// Tables of a node between two neighbours; one link is a little narrower than the other, so that packets are cut.
 fn tables() -> Writer {
     let mut writer = Writer::new(HashKey([1, 2]), 7, SeqNo(7));
-    let mut node = Node { primary: Some(BEN[0]), fragmentation: true, ..Node::default() };
+    let mut node = Node {
+        primary: Some(BEN[0]),
+        fragmentation: true,
+        neighbour_discovery: true,
+        ..Node::default()
+    };
     for (index, (mac, neighbour)) in BEN.into_iter().zip([ANNA, CARA]).enumerate() {
         let iface = Iface::new(index).expect("two are few");
         let neighbours = Neighbours::One { address: neighbour, originator: neighbour };

@@ -4,6 +4,7 @@ use noctule_wire::claim::{Recognised, recognise};
 use noctule_wire::ethernet::Frame;
 use noctule_wire::payload::arp::Arp;
 use noctule_wire::payload::dhcp::Dhcp;
+use noctule_wire::payload::neighbour::Neighbour;
 use noctule_wire::payload::{Udp, checksum, layer_3};
 use noctule_wire::tvlv::gateway::Gateway;
 use noctule_wire::tvlv::multicast::MulticastFlags;
@@ -86,6 +87,7 @@ pub fn fuzz_payload(data: &[u8]) {
     assert!(frame.priority().is_none_or(|priority| priority < 8));
     assert_eq!(frame.has_broken_tag(), layer_3(data).is_err());
     assert!(!frame.is_mesh() || Arp::find(data).is_none());
+    assert!(!frame.is_mesh() || Neighbour::find(data).is_none());
     let udp = Udp::find(data);
     assert!(udp.is_some() || Dhcp::classify(data).is_none());
     let mut filled = data.to_vec();

@@ -45,7 +45,7 @@ const CASES: &[Case] = cases![
     lan::ipv6_hosts_find_the_router_radvd_across_three_hops,
     groups::mcast_36_a_stream_to_a_group_reaches_who_joined_and_nobody_else,
     groups::mcast_17_a_flood_of_memberships_takes_no_place_from_clients,
-    ipv6::nd_11_nd_14_a_resolved_neighbour_costs_nothing_on_the_air,
+    ipv6::nd_11_nd_15_a_resolved_neighbour_costs_nothing_on_the_air,
     ipv6::nd_06_nd_07_nd_08_a_host_with_another_mac_is_found_again,
     lan::mdns_finds_a_service_across_three_hops,
     lan::a_transfer_goes_on_while_the_phone_walks,

@@ -67,7 +67,7 @@ pub(crate) enum Command {
     #[command(visible_alias = "bbt")]
     Backbonetable(backbonetable::Args),
     /// Show the cache of IPv6 neighbours
-    #[command(name = "nd_cache", visible_alias = "nc")]
+    #[command(name = "nd_cache", visible_alias = "ndc")]
     NdCache(nd_cache::Args),
     /// Show the gateways, the chosen one marked
     #[command(visible_alias = "gwl")]

@@ -14,6 +14,7 @@ mod interface_down;
 mod isolation;
 mod loss;
 mod multicast;
+mod neighbours;
 mod pair;
 mod restart;
 mod roam;
@@ -100,6 +101,9 @@ const SCENARIOS: &[Scenario] = &[
     Scenario { name: "bla", kinds: "N-K-N", seconds: 190, play: bla::play, about: bla::ABOUT },
     Scenario { name: "bla", kinds: "N-N-N", seconds: 190, play: bla::play, about: bla::ABOUT },
     Scenario { name: "bla", kinds: "N-N-K", seconds: 190, play: bla::play, about: bla::ABOUT },
+    Scenario { name: "neighbours", kinds: "K-K-K", seconds: 35, play: neighbours::play, about: neighbours::ABOUT },
+    Scenario { name: "neighbours", kinds: "K-N-K", seconds: 35, play: neighbours::play, about: neighbours::ABOUT },
+    Scenario { name: "neighbours", kinds: "N-K-N", seconds: 35, play: neighbours::play, about: neighbours::ABOUT },
     Scenario { name: "start", kinds: "K-N", seconds: 40, play: start::play, about: start::ABOUT },
     Scenario { name: "first-broadcast", kinds: "K-N", seconds: 50, play: start::first_broadcast, about: start::ABOUT_BROADCAST },
     Scenario { name: "interface-down", kinds: "K-N", seconds: 70, play: interface_down::play, about: interface_down::ABOUT },

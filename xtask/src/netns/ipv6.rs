@@ -76,7 +76,7 @@ fn is_question(frame: &[u8]) -> bool {
         .any(|said| said.message == Message::Solicitation && said.is_question())
 }
 
-pub(super) fn nd_11_nd_14_a_resolved_neighbour_costs_nothing_on_the_air() -> Result<()> {
+pub(super) fn nd_11_nd_15_a_resolved_neighbour_costs_nothing_on_the_air() -> Result<()> {
     let lan = Lan::new()?;
     let first = lan.look()?;
     ensure!(first > 0, "nobody has asked");

@@ -19,6 +19,8 @@ pub(super) enum Device {
 
 /// `batctl`'s queries for JSON: name, alias, our words.
 const QUERIES: &[(&str, &str, &str)] = &[
+    ("bla_backbone_json", "bbj", "backbonetable"),
+    ("bla_claim_json", "clj", "claimtable"),
     ("dat_cache_json", "dcj", "dat_cache"),
     ("gateways_json", "gwj", "gateways"),
     ("hardif_json", "hj", "interfaces"),
@@ -286,7 +288,7 @@ mod tests {
             "throughput_override to", "throughputmeter tp", "traceroute tr", "translate t", "dat_cache dc", "gateways gwl",
             "mcast_flags mf", "neighbors n", "originators o", "transglobal tg", "translocal tl", "dat_cache_json dcj",
             "gateways_json gwj", "hardif_json hj", "hardifs_json hj", "mcast_flags_json mfj", "mesh_json mj",
-            "neighbors_json nj", "originators_json oj", "transtable_global_json tgj", "transtable_local_json tlj",
+            "bla_backbone_json bbj", "bla_claim_json clj", "backbonetable bbt", "claimtable cl", "bridge_loop_avoidance bl", "neighbors_json nj", "originators_json oj", "transtable_global_json tgj", "transtable_local_json tlj",
             "vlan_json vj",
         ];
         for pair in words {

@@ -1,4 +1,4 @@
-//! `noctule nd_cache`, `nc`: who has which IPv6 address, as far as this node has heard (ND-15).
+//! `noctule nd_cache`, `ndc`: who has which IPv6 address, as far as this node has heard (ND-15).
 
 use crate::args::Common;
 use crate::bat_hosts::BatHosts;

@@ -89,7 +89,8 @@ impl Session<'_> {
             self.state.neighbours.change(key, |known| known.held = held);
             return !again;
         }
-        if self.guard.best_announcer(client).is_none() {
+        // BLA-93: another gateway of the LAN serves it, and answers or asks.
+        if self.guard.best_announcer(client).is_none() || !self.may_answer_for(client) {
             return false;
         }
         let (bytes, len) = asked.advertisement(asker, known.mac, known.router, vid);

@@ -3,7 +3,7 @@
 use crate::support::*;
 use core::net::Ipv6Addr;
 use noctule_dataplane::pipeline::PipelineSettings;
-use noctule_fib::{Counter, Isolation};
+use noctule_fib::{BridgedLan, Counter, Isolation, VidSet};
 use noctule_wire::payload::checksum;
 use noctule_wire::payload::neighbour::{Message, Neighbour, solicited_node};
 use noctule_wire::tvlv::translation_table::ClientFlags;
@@ -126,8 +126,22 @@ fn nd_11_nd_12_a_resolved_neighbour_is_answered_for_and_nothing_crosses_the_air(
     }
 }
 
+/// ND-11, BLA-93: a client that another gateway of the LAN serves is that one's to answer for.
 #[test]
-fn nd_15_switched_off_nothing_is_learned_and_nothing_answered() {
+fn nd_11_bla_93_a_client_of_another_gateway_is_not_answered_for() {
+    for (owner, answered) in [(BEN_0, true), (CARA, false)] {
+        let mut ben = ben_who_knows_caras(0);
+        let mut announced = VidSet::default();
+        announced.set(Vid::UNTAGGED, true);
+        let lan = BridgedLan { announced, ..BridgedLan::default() };
+        ben.change(|node| node.lan = Some(Arc::new(lan)));
+        ben.writer.set_claim(Client::untagged(CARAS), owner, ms(2));
+        assert_eq!(is_answered(&mut ben, ms(10)), answered);
+    }
+}
+
+#[test]
+fn switched_off_nothing_is_learned_and_nothing_answered() {
     let mut ben = ben_who_knows_caras(0);
     ben.change(|node| node.neighbour_discovery = false);
     assert!(!is_answered(&mut ben, ms(10)));

@@ -114,7 +114,7 @@ impl Neighbour {
                 self.destination == solicited_node(self.target) && self.link_layer.is_none()
             }
             Message::Advertisement { solicited, .. } => {
-                !self.source.is_unspecified() && !(solicited && self.destination.is_multicast())
+                !(self.source.is_unspecified() || solicited && self.destination.is_multicast())
             }
             Message::Solicitation | Message::Router => true,
         };

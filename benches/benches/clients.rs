@@ -141,7 +141,6 @@ fn learning(c: &mut Criterion) {
             })
         })
     });
-    // Claims of bridge loop avoidance: known and unknown ones come here.
 }
 
 fn in_batches(count: u64, mut batch: impl FnMut(u64) -> Duration) -> Duration {
@@ -351,5 +350,46 @@ fn looking_up(c: &mut Criterion) {
     );
 }
 
-criterion_group!(benches, learning, distributed_arp_table, looking_up);
+/// Whether a broadcast of the mesh may enter the LAN: who serves its source, and when that was heard last.
+fn claims(c: &mut Criterion) {
+    let mut fib = Writer::new(KEY, 0, SeqNo(0));
+    let plain: HashMap<Client, (Mac, Instant)> =
+        (0..CLIENTS).map(|number| (Client::untagged(mac(3, number)), (OWN, now()))).collect();
+    for client in plain.keys() {
+        fib.set_claim(*client, OWN, now());
+    }
+    let plain = Mutex::new(plain);
+    let reader = fib.reader();
+    for (what, kind) in [("served by us", 3), ("served by nobody", 4)] {
+        let mut number = 0;
+        beside(
+            c,
+            &format!("claim check, client {what}"),
+            |count| {
+                timed(count, || {
+                    let guard = reader.pin();
+                    let client = Client::untagged(mac(kind, scattered(&mut number)));
+                    if let Some(claim) = guard.claim(black_box(client)) {
+                        claim.use_at(now());
+                        black_box(claim.owner);
+                    }
+                })
+            },
+            PEER,
+            |count| {
+                let mut number = 0;
+                timed(count, || {
+                    let client = Client::untagged(mac(kind, scattered(&mut number)));
+                    let mut plain = plain.lock().expect("no panic");
+                    if let Some((owner, used)) = plain.get_mut(black_box(&client)) {
+                        *used = now();
+                        black_box(*owner);
+                    }
+                })
+            },
+        );
+    }
+}
+
+criterion_group!(benches, learning, distributed_arp_table, looking_up, claims);
 criterion_main!(benches);

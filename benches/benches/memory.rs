@@ -87,6 +87,21 @@ fn fib(local: bool, count: usize) -> f64 {
     (held(fill(count)) - held(fill(0))) / count as f64
 }
 
+/// A claim in the data plane's table.
+fn claims(count: usize) -> f64 {
+    let fill = |count: usize| {
+        move || {
+            let mut fib = Writer::new(HashKey([1, 2]), 0, SeqNo(0));
+            for number in 0..count {
+                fib.set_claim(Client::untagged(mac(number)), mac(0), Instant::ZERO);
+            }
+            settle();
+            fib
+        }
+    };
+    (held(fill(count)) - held(fill(0))) / count as f64
+}
+
 /// Tables that were replaced are freed when nobody can read them any more.
 fn settle() {
     let fib = Writer::new(HashKey([3, 4]), 0, SeqNo(0));
@@ -132,5 +147,6 @@ fn main() {
              engine {:4.0}; the whole node {node:4.0}",
             node - (local + global * 9.0) / 10.0
         );
+        println!("  {count:6} claims: FIB {:4.0}", claims(count));
     }
 }

@@ -1,4 +1,6 @@
-//! `cargo xtask demo`: the main job, live, in two screens.
+//! `cargo xtask demo`: the main job, live, in two screens; `cargo xtask demo lan`: LANs behind the nodes.
+
+mod lan;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -18,9 +20,18 @@ const NAMES: [&str; 5] = ["anna", "ben", "cara", "dora", "eli"];
 
 /// Shows it.
 pub(crate) fn main(arguments: &[String]) -> Result<ExitCode> {
-    if !arguments.is_empty() {
-        return Err(BadUse::because("the demo takes no arguments"));
-    }
+    let show = match arguments {
+        [] => show,
+        [word] if word == "lan" => {
+            lan::prepare()?;
+            lan::show
+        }
+        [..] => {
+            return Err(BadUse::because(
+                "`cargo xtask demo` shows a mesh, `cargo xtask demo lan` two LANs in it",
+            ));
+        }
+    };
     let program = match std::env::var_os(program::VARIABLE) {
         Some(path) => PathBuf::from(path),
         None => {

@@ -34,8 +34,8 @@ struct Verb {
 const VERBS: &[Verb] = &[
     Verb {
         name: "demo",
-        arguments: "",
-        about: "watch a mesh of five nodes work, in network namespaces",
+        arguments: "[lan]",
+        about: "watch a mesh of five nodes work, in network namespaces; or two LANs in it, with DHCP, mDNS and a phone",
         run: demo::main,
     },
     Verb {

@@ -1,16 +1,17 @@
 //! `cargo xtask netns`: real nodes on this kernel, in network namespaces.
 
-mod bridge;
+pub(crate) mod bridge;
 mod broadcast;
 mod commands;
 mod forwarding;
 mod fragments;
 mod gateway;
+mod gateways;
 mod groups;
 mod hostile;
 mod interfaces;
 mod ipv6;
-mod lan;
+pub(crate) mod lan;
 mod lan_attacks;
 mod learning;
 mod listeners;
@@ -49,6 +50,7 @@ const CASES: &[Case] = cases![
     ipv6::nd_06_nd_07_nd_08_a_host_with_another_mac_is_found_again,
     lan::mdns_finds_a_service_across_three_hops,
     lan::a_transfer_goes_on_while_the_phone_walks,
+    gateways::bla_107_bla_118_three_gateways_on_one_lan,
     broadcast::broadcasts_pass_at_once_after_start,
     broadcast::a_broadcast_arrives_once_over_a_ring,
     fragments::fwd_114_packets_of_every_size_cross_two_hops,

@@ -18,6 +18,8 @@ use crate::uml::guest::{Ended, Guest};
 
 /// A guest has one processor; more guests than this would not leave one to each on small machines.
 const GUESTS_AT_A_TIME: usize = 2;
+/// Guests beside these for scenarios that do little but wait.
+const WAITING_AT_A_TIME: usize = 2;
 /// What a scenario may take beyond its usual time, on a busy machine: a factor and some seconds.
 const PATIENCE: (u32, Duration) = (5, Duration::from_secs(60));
 
@@ -45,8 +47,8 @@ pub(super) struct Outcome {
 }
 
 impl Run {
-    /// Plays the scenarios, a guest for each, two guests at a time; `finished` is told of each when
-    /// it ends.
+    /// Plays the scenarios, a guest for each, two guests at a time and two more that do little but wait; `finished` is told of
+    /// each when it ends.
     pub(super) fn play(
         &self,
         asked: &[&'static Scenario],
@@ -55,18 +57,23 @@ impl Run {
         let mut queue: Vec<_> = asked.to_vec();
         // The longest first, so that none of them runs alone at the end.
         queue.sort_by_key(|scenario| std::cmp::Reverse(scenario.seconds));
-        let queue = Mutex::new(VecDeque::from(queue));
-        let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        let (waiting, working): (VecDeque<_>, VecDeque<_>) =
+            queue.into_iter().partition(|scenario| scenario.waits());
+        let queues =
+            [(Mutex::new(working), GUESTS_AT_A_TIME), (Mutex::new(waiting), WAITING_AT_A_TIME)];
         let (tell, told) = channel();
         let mut outcomes = Vec::new();
         thread::scope(|scope| {
-            for _ in 0..GUESTS_AT_A_TIME {
-                let tell = tell.clone();
-                scope.spawn(move || {
-                    while let Some(scenario) = next() {
-                        let _ = tell.send(self.play_one(scenario));
-                    }
-                });
+            for (queue, at_a_time) in &queues {
+                let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+                for _ in 0..*at_a_time {
+                    let tell = tell.clone();
+                    scope.spawn(move || {
+                        while let Some(scenario) = next() {
+                            let _ = tell.send(self.play_one(scenario));
+                        }
+                    });
+                }
             }
             drop(tell);
             for outcome in told {

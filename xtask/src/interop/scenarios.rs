@@ -54,6 +54,11 @@ impl Scenario {
         format!("{}-{}", self.name, self.kinds)
     }
 
+    /// Whether it hardly uses the processor, and more than the usual number of guests can play at once.
+    pub(crate) fn waits(&self) -> bool {
+        self.name == "bla"
+    }
+
     /// Whether it has kernel nodes only.
     pub(crate) fn is_baseline(&self) -> bool {
         !self.kinds.contains('N')

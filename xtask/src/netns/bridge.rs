@@ -11,20 +11,20 @@ use crate::lab::{End, Lab, Namespace, Set, wait_for};
 use crate::node::{Node, transfer, wait_for_ping};
 
 /// Puts the node's `bat0` into a bridge.
-pub(super) fn bridge(node: &Node) -> Result<()> {
+pub(crate) fn bridge(node: &Node) -> Result<()> {
     node.namespace.add_bridge("br0")?;
     node.namespace.set_link("bat0", &[Set::Master("br0")])?;
     node.namespace.set_link("br0", &[Set::Up])
 }
 
 /// A host with one interface.
-pub(super) struct Client {
-    pub(super) namespace: Namespace,
+pub(crate) struct Client {
+    pub(crate) namespace: Namespace,
     number: u8,
 }
 
 impl Client {
-    pub(super) fn new(lab: &Lab, name: &str, number: u8) -> Result<Self> {
+    pub(crate) fn new(lab: &Lab, name: &str, number: u8) -> Result<Self> {
         Ok(Self { namespace: lab.namespace(name)?, number })
     }
 
@@ -36,12 +36,12 @@ impl Client {
         [0x06, 0xc1, 0, 0, 0, self.number]
     }
 
-    pub(super) const fn address(&self) -> Ipv4Addr {
+    pub(crate) const fn address(&self) -> Ipv4Addr {
         Ipv4Addr::new(10, 98, 0, self.number)
     }
 
     /// Connects it to the node's bridge.
-    pub(super) fn plug(&self, lab: &Lab, node: &Node) -> Result<()> {
+    pub(crate) fn plug(&self, lab: &Lab, node: &Node) -> Result<()> {
         let port = format!("port{}", self.number);
         let there = End { name: &port, mac: [0x06, 0xc2, 0, 0, 0, self.number] };
         let here = End { name: "eth0", mac: self.mac() };
@@ -50,7 +50,7 @@ impl Client {
         self.namespace.add_address("eth0", &format!("{}/24", self.address()))
     }
 
-    pub(super) fn unplug(&self) -> Result<()> {
+    pub(crate) fn unplug(&self) -> Result<()> {
         self.namespace.delete_link("eth0")
     }
 

@@ -12,7 +12,7 @@ use crate::node::{Node, wait_for_ping};
 use crate::packages;
 
 /// For a program that ends by itself.
-pub(super) const SOON: Duration = Duration::from_secs(30);
+pub(crate) const SOON: Duration = Duration::from_secs(30);
 
 /// The path of a program, or why the case cannot run.
 pub(super) fn program(name: &str, package: &str) -> Result<String> {
@@ -48,7 +48,7 @@ impl Lan {
 }
 
 /// dnsmasq in the foreground, with nothing but what is said here.
-fn dnsmasq(host: &Namespace, options: &[&str]) -> Result<Process> {
+pub(crate) fn dnsmasq(host: &Namespace, options: &[&str]) -> Result<Process> {
     let program = program("dnsmasq", "dnsmasq-base")?;
     let mut words = vec![
         program.as_str(),
@@ -150,7 +150,7 @@ fn hosts_configure_themselves(router: impl FnOnce(&Namespace) -> Result<Process>
 }
 
 /// avahi-daemon and the bus that it needs, with a `/run` of their own, and a command beside them that decides when they end.
-fn with_avahi(host: &Namespace, name: &str, command: &str) -> Result<Process> {
+pub(crate) fn with_avahi(host: &Namespace, name: &str, command: &str) -> Result<Process> {
     for (name, package) in
         [("avahi-daemon", "avahi-daemon"), ("dbus-daemon", "dbus"), ("avahi-browse", "avahi-utils")]
     {

@@ -128,7 +128,7 @@ fn an_hour(querier: bool, cache: bool) -> Hour {
     let start = mesh.now();
     let mut round = 0_usize;
     while mesh.now().since(start) < secs(3600) {
-        let late = if round == 0 { nodes.len() } else { usize::from(round % 120 == 0) };
+        let late = if round == 0 { nodes.len() } else { usize::from(round.is_multiple_of(120)) };
         for _ in 0..late {
             let station = Station::new(nodes[stations.len() * 5 % 6], stations.len() as u8 + 1);
             stations.push(station);

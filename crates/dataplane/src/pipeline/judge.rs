@@ -7,6 +7,7 @@ use super::{Carrier, Delivery, Forward, Session, Transit, Verdict};
 use noctule_fib::{Iface, View};
 use noctule_wire::ethernet::{Frame, VLAN_ETHERTYPE};
 use noctule_wire::packet::{check_addresses, packet_type, unicast_style};
+use noctule_wire::payload::arp::{Arp, Operation};
 use noctule_wire::unicast::Subtype;
 use noctule_wire::{
     Broadcast, Discard, Fragment, Icmp, MESH_ETHERTYPE, Mac, PacketType, Ttvn, Unicast,
@@ -47,7 +48,13 @@ impl Session<'_> {
             PacketType::Unicast4Addr => {
                 let packet = Unicast4Addr::parse(packet)?;
                 let target = Target { originator: packet.destination, ttvn: packet.ttvn };
-                let teacher = matches!(packet.subtype, Subtype::Data).then_some(packet.source);
+                let teaches = match packet.subtype {
+                    Subtype::Data => true,
+                    // DAT-76: who asks is a client of the node that asks for it, and gets the answer.
+                    Subtype::DatGet => is_question_of_its_source(packet.inner),
+                    _ => false,
+                };
+                let teacher = teaches.then_some(packet.source);
                 let delivery = Delivery {
                     offset: Unicast4Addr::HEADER_LEN,
                     teacher,
@@ -144,4 +151,11 @@ impl Session<'_> {
         }
         Ok(Verdict::Buffer)
     }
+}
+
+/// Whether this is an ARP request of the station that the frame comes from.
+fn is_question_of_its_source(inner: &[u8]) -> bool {
+    let asked = Arp::find(inner).filter(|arp| arp.operation == Operation::Request);
+    let source = Frame::parse(inner).ok().map(|frame| frame.source);
+    asked.is_some_and(|arp| arp.is_usable() && source == Some(arp.sender_mac))
 }

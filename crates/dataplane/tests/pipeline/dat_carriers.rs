@@ -115,6 +115,28 @@ fn dat_26_dat_27_dat_76_every_carrier_is_looked_into_alike() {
     }
 }
 
+/// DAT-76 `[DEV]`: a question shows where the station is that asks, for it comes from the node that the station is behind. Its
+/// answer would be dropped otherwise, if no OGM has announced it yet.
+#[test]
+fn dat_76_a_question_tells_where_the_station_is_that_asks() {
+    let asker = (ANNAS_IP, STRANGER);
+    let asked = arp(1, Mac::BROADCAST, asker, (BENS_IP, Mac::ZERO));
+    let mut forged = asked.clone();
+    forged[6..12].copy_from_slice(&ANNAS.0);
+    for (question, subtype, teaches) in [
+        (&asked, Subtype::DatGet, true),
+        (&forged, Subtype::DatGet, false),
+        (&asked, Subtype::DatPut, false),
+    ] {
+        let mut ben = member();
+        let packet = unicast_4addr(BEN_0, ANNA, subtype, question);
+        ben.receive(ms(0), 0, &on_air(BEN_0, ANNA, &packet));
+        let answered = ben.send(ms(1), &hello(STRANGER, BENS));
+        assert_eq!(answered.sent.len(), usize::from(teaches), "{subtype:?}");
+        assert_eq!(answered.dropped.is_empty(), teaches, "{subtype:?}");
+    }
+}
+
 /// What is handled is not flooded at once; what is not, is.
 #[test]
 fn dat_31_dat_36_when_a_request_is_handled() {

@@ -85,6 +85,8 @@ struct LoopDetect {
 struct Reclaim {
     client: Client,
     due: Instant,
+    /// When we claimed it, if others did so at the same moment (BLA-N3).
+    contested: Option<Instant>,
 }
 
 /// The part of the engine.
@@ -183,6 +185,7 @@ impl BridgeLoopAvoidance {
 
     /// These VLANs are on the mesh interface, and no others.
     pub(crate) fn set_vlans(&mut self, ctx: &mut Context<'_>, vlans: &VlanSet) {
+        self.reclaims.retain(|reclaim| vlans.contains(reclaim.client.vid));
         let gone: Vec<_> = self
             .table
             .backbones()
@@ -215,6 +218,7 @@ impl BridgeLoopAvoidance {
             }
             BridgeNews::Claimed(_) => {}
             BridgeNews::Unclaimed(client) => {
+                self.reclaims.retain(|reclaim| reclaim.client != client);
                 if self.table.claim(client).is_some_and(|claim| claim.owner == own) {
                     self.table.remove_claim(ctx, client);
                 }
@@ -225,7 +229,7 @@ impl BridgeLoopAvoidance {
                     && self.reclaims.iter().all(|reclaim| reclaim.client != client)
                     && self.reclaims.len() < RECLAIMS_MAX =>
             {
-                self.reclaims.push(Reclaim { client, due: ctx.now + YIELD });
+                self.reclaims.push(Reclaim { client, due: ctx.now + YIELD, contested: None });
             }
             BridgeNews::Yielded(_) => {}
             BridgeNews::Traffic(vid) if vlans.contains(vid) => self.ensure_own(ctx, vid),
@@ -253,8 +257,11 @@ impl BridgeLoopAvoidance {
         }
         let (due, later) = self.reclaims.iter().partition(|reclaim| reclaim.due <= ctx.now);
         self.reclaims = later;
-        for Reclaim { client, .. } in Vec::<Reclaim>::from_iter::<Vec<_>>(due) {
+        for Reclaim { client, contested, .. } in Vec::<Reclaim>::from_iter::<Vec<_>>(due) {
             self.claim(ctx, own, client);
+            if contested.is_some() {
+                self.table.settle(client);
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use crate::{Context, Routing};
 use core::time::Duration;
 use noctule_fib::VlanSet;
 use noctule_wire::claim::ClaimType;
-use noctule_wire::{Claim, Client, Discard, Mac, Vid};
+use noctule_wire::{Claim, Client, Discard, Instant, Mac, Vid};
 
 /// Between two requests to one backbone, and two answers to one requester (BLA-28).
 const SPACING: Duration = Duration::from_secs(1);
@@ -47,6 +47,7 @@ impl BridgeLoopAvoidance {
             ClaimType::Claim => self.on_claim(ctx, sender, Client::new(claim.source, vid)),
             ClaimType::Unclaim => {
                 let client = Client::new(claim.sender, vid);
+                self.reclaims.retain(|reclaim| reclaim.client != client);
                 if self.table.claim(client).is_some_and(|claim| claim.owner != sender) {
                     ctx.counters.add(noctule_fib::Counter::BlaStrangeUnclaim, 1);
                 }
@@ -65,19 +66,27 @@ impl BridgeLoopAvoidance {
         if !self.table.ensure(ctx, own, (sender, client.vid)) {
             return;
         }
-        let before = self.table.claim(client);
-        self.reclaims.retain(|reclaim| reclaim.client != client);
-        let conflict = before.is_some_and(|claim| {
-            claim.owner == own && !claim.since.timed_out(ctx.now, CONFLICT_WINDOW)
-        });
-        if conflict && self.reclaims.len() < RECLAIMS_MAX {
-            let delay = if own < sender { RECLAIM_LOWER } else { RECLAIM_HIGHER };
-            self.reclaims.push(Reclaim { client, due: ctx.now + delay });
-        }
+        self.contest(ctx, own, sender, client);
         if self.table.set_claim(ctx, client, sender)
             && let Some(backbone) = self.table.backbone_mut(sender, client.vid)
         {
             backbone.heard = ctx.now;
+        }
+    }
+
+    /// If another gateway claims a client as lately as we did, or a third one does, it is to be claimed again later (BLA-N3).
+    fn contest(&mut self, ctx: &Context<'_>, own: Mac, sender: Mac, client: Client) {
+        let is_new = |at: &Instant| !at.timed_out(ctx.now, CONFLICT_WINDOW);
+        let ours = self.table.claim(client).filter(|claim| claim.owner == own && !claim.again);
+        let waiting = self.reclaims.iter().find(|reclaim| reclaim.client == client).copied();
+        self.reclaims.retain(|reclaim| reclaim.client != client);
+        let since = ours.map(|claim| claim.since).or(waiting.and_then(|w| w.contested));
+        let Some(since) = since.filter(is_new) else { return };
+        if self.reclaims.len() < RECLAIMS_MAX {
+            let delay = if own < sender { RECLAIM_LOWER } else { RECLAIM_HIGHER };
+            // The lowest address among them all is to be the first.
+            let due = waiting.map_or(Instant::ZERO, |waiting| waiting.due).max(ctx.now + delay);
+            self.reclaims.push(Reclaim { client, due, contested: Some(since) });
         }
     }
 

@@ -41,6 +41,8 @@ pub(super) struct Claim {
     pub(super) owner: Mac,
     /// Since when.
     pub(super) since: Instant,
+    /// Whether it was claimed again after a contest (BLA-N3). There is no second one.
+    pub(super) again: bool,
 }
 
 /// Both tables.
@@ -127,10 +129,17 @@ impl Table {
             }
             None => {}
         }
-        self.claims.insert(client, Claim { owner, since: ctx.now });
+        self.claims.insert(client, Claim { owner, since: ctx.now, again: false });
         self.toggle(client);
         ctx.fib.set_claim(client, owner, ctx.now);
         true
+    }
+
+    /// The client was claimed again: whoever claims it now has a reason.
+    pub(super) fn settle(&mut self, client: Client) {
+        if let Some(claim) = self.claims.get_mut(&client) {
+            claim.again = true;
+        }
     }
 
     /// Nobody serves the client any more. Says whether somebody did.
@@ -162,7 +171,7 @@ impl Table {
                 let client = Client::new(*mac, vid);
                 let used = ctx.fib.claim_used(client).unwrap_or(ctx.now);
                 ctx.fib.set_claim(client, new, used);
-                self.claims.insert(client, Claim { owner: new, since: ctx.now });
+                self.claims.insert(client, Claim { owner: new, since: ctx.now, again: false });
             }
             self.backbones.insert((new, vid), backbone);
         }

@@ -1,6 +1,7 @@
 //! Gateways of one LAN: claim frames in, claim frames out.
 
 mod claims;
+mod contest;
 mod failover;
 mod gate;
 mod hostile;

@@ -114,7 +114,7 @@ impl BridgeLoopAvoidance {
                 self.take_over(ctx, own, gateway);
             }
         }
-        self.stale |= self.doubts.len() != doubts.len();
+        self.stale |= !self.doubts.keys().eq(doubts.keys());
         self.doubts = doubts;
         let has_mesh = |mac: &Mac| routing.metric(*mac).is_some_and(|metric| metric > 0);
         if routing.originators().iter().any(has_mesh) {

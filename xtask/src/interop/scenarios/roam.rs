@@ -24,16 +24,18 @@ pub(super) const ABOUT: &str =
 const WALKS: u32 = 4;
 const CLIENT: [u8; 6] = [0x02, 0xc1, 0, 0, 9, 1];
 const SENDER: [u8; 6] = [0x02, 0xc1, 0, 0, 1, 1];
+/// Frames of all walks that a busy machine may lose.
+const LOST_BESIDE: usize = 10;
 /// 500 frames a second.
 const SPACING: Duration = Duration::from_millis(2);
 /// The default interval: how soon the mesh knows decides.
 const INTERVAL_MS: u32 = 1000;
-/// What an ordinary moment of the machine may add to the median.
-const SLACK: Duration = Duration::from_millis(100);
+/// Where in its rhythm the client catches the mesh decides about some tenths of a second, in a kernel mesh, too.
+const SLACK: Duration = Duration::from_millis(400);
 
 pub(super) fn play(stage: &mut Stage) -> Result<()> {
     let kinds = ["K-K-K", "N-N-N", stage.kinds];
-    let mut times = Vec::new();
+    let (mut times, mut losses) = (Vec::new(), Vec::new());
     for kinds in kinds {
         let walks = walk(stage, kinds)?;
         let gaps: Vec<_> = walks.iter().map(|walk| walk.gap).collect();
@@ -41,6 +43,7 @@ pub(super) fn play(stage: &mut Stage) -> Result<()> {
         stage.record.figure(format!("{kinds}: interruption"), spread(&gaps));
         stage.record.figure(format!("{kinds}: frames lost in each walk"), lost.join(", "));
         times.push(gaps);
+        losses.push(walks.iter().map(|walk| walk.lost).sum::<usize>());
     }
     let kernel = median(&times[0]);
     for (kinds, gaps) in kinds.into_iter().zip(&times).skip(1) {
@@ -48,6 +51,13 @@ pub(super) fn play(stage: &mut Stage) -> Result<()> {
             format!("TT-106 TT-115 {kinds} interrupts no longer than K-K-K"),
             median(gaps) <= kernel + SLACK,
             format!("medians: {:.3} s, {:.3} s", median(gaps).as_secs_f64(), kernel.as_secs_f64()),
+        );
+    }
+    for (kinds, lost) in kinds.into_iter().zip(&losses).skip(1) {
+        stage.record.check(
+            format!("TT-106 TT-115 {kinds} loses no more frames than K-K-K"),
+            *lost <= losses[0] + LOST_BESIDE,
+            format!("{lost}, {}", losses[0]),
         );
     }
     Ok(())

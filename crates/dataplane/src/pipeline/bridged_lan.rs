@@ -42,7 +42,8 @@ fn server<'g>(
 }
 
 impl Session<'_> {
-    /// A frame of the host, before anything is learned from it (BLA-111 to BLA-119).
+    /// A frame of the host, before anything is learned from it (BLA-111 to BLA-119). A VLAN that the mesh interface lacks
+    /// ends here, in either direction: there nobody watches over loops (BLA-42 `[DEV]`).
     ///
     /// # Errors
     /// It must not enter the mesh.
@@ -65,6 +66,9 @@ impl Session<'_> {
             }
         }
         let client = frame.source_client();
+        if !node.vlans.contains(client.vid) {
+            return Err(Discard::UnknownVlan);
+        }
         let to_group = frame.destination.is_group();
         if to_group && lan.gate.contains(client.vid) {
             return Err(Discard::GateClosed);
@@ -92,9 +96,10 @@ impl Session<'_> {
     /// A claim frame of another gateway. What the engine will make of it is foreseen here (BLA-24, BLA-25, BLA-30, BLA-31).
     fn claim_frame(&mut self, claim: Claim, sender: Mac, out: &mut impl Outlet) {
         let Session { now, guard, state, .. } = self;
-        let group = guard.node().lan.as_ref().map(|lan| lan.group);
+        let node = guard.node();
+        let group = node.lan.as_ref().map(|lan| lan.group);
         let accepted = group == Some(claim.group) || guard.originator(sender).is_some();
-        if !accepted || !claim.is_plausible() {
+        if !accepted || !claim.is_plausible() || !node.vlans.contains(claim.vid) {
             return;
         }
         match claim.claim_type {
@@ -135,6 +140,9 @@ impl Session<'_> {
             Recognised::No => {}
             Recognised::Claim(Claim { claim_type: ClaimType::LoopDetect, .. }) => {}
             Recognised::Nested | Recognised::Claim(_) => return Err(Discard::ClaimFrame),
+        }
+        if !node.vlans.contains(client.vid) {
+            return Err(Discard::UnknownVlan);
         }
         // BLA-46: what a packet names its one receiver for passes. MCAST-60: multicast packets count as copies here.
         let is_copy = frame.destination.is_group() && !matches!(carrier, Carrier::Unicast4Addr(_));

@@ -15,14 +15,14 @@ const GROUP: u16 = 0x2380;
 const NONE: Vid = Vid::UNTAGGED;
 
 /// Ben, bridged to a LAN together with Cara.
-fn bridged() -> Ben {
+pub(crate) fn bridged() -> Ben {
     let mut ben = Ben::default();
     ben.writer.set_backbone(CARA, NONE, true);
     ben.change_lan(|_| ());
     ben
 }
 
-trait Lan {
+pub(crate) trait Lan {
     fn change_lan(&mut self, change: impl FnOnce(&mut BridgedLan));
     fn claim(&mut self, client: Mac, owner: Mac, at: Instant);
     fn say_on_lan(&mut self, now: Instant, claim: Claim) -> Outcome;
@@ -57,11 +57,11 @@ fn news(news: BridgeNews) -> Vec<Hint> {
 }
 
 /// A broadcast of Anna's client, with ever new numbers.
-fn flooded(seqno: u32, inner: &[u8]) -> Vec<u8> {
+pub(crate) fn flooded(seqno: u32, inner: &[u8]) -> Vec<u8> {
     on_air(Mac::BROADCAST, ANNA, &broadcast(50, seqno, ANNA, inner))
 }
 
-fn all(source: Mac) -> Vec<u8> {
+pub(crate) fn all(source: Mac) -> Vec<u8> {
     hello(Mac::BROADCAST, source)
 }
 
@@ -295,6 +295,7 @@ fn bla_50_a_broadcast_of_another_gateway_is_not_delivered() {
     assert_eq!((outcome.sent.len(), outcome.delivered.len()), (1, 0));
     assert_eq!((outcome.dropped, outcome.hints), (vec![Discard::SameLan], vec![]));
     // On another VLAN she is a node like any other (BLA-53 for what is shorter).
+    ben.change(|node| node.vlans = Arc::new([10].into_iter().collect()));
     let tagged = ethernet(Mac::BROADCAST, STRANGER, 0x8100, &[0, 10, 0x88, 0xb5, 1, 2, 3, 4]);
     let frame = on_air(Mac::BROADCAST, CARA, &broadcast(50, 2, CARA, &tagged));
     assert!(!ben.receive(ms(0), 1, &frame).delivered.is_empty());
@@ -394,6 +395,7 @@ fn bla_17_bla_44_bla_54_traffic_on_a_new_vlan_is_told() {
     let outcome = ben.send(ms(1), &tagged(STRANGER));
     assert!(outcome.hints.is_empty());
     let mut ben = bridged();
+    ben.change(|node| node.vlans = Arc::new([10].into_iter().collect()));
     let outcome = ben.receive(ms(0), 0, &flooded(1, &tagged(ANNAS)));
     assert!(outcome.hints.contains(&Hint::Bridge(BridgeNews::Traffic(ten))), "{outcome:?}");
     assert_eq!(

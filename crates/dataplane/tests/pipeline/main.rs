@@ -1,6 +1,7 @@
 //! The pipeline against the rules of `docs/protocol/05-forwarding.md`, frame by frame, with tables set up by hand.
 
 mod bridged_lan;
+mod bridged_vlans;
 mod broadcasts;
 mod carried;
 mod common_entry;

@@ -102,14 +102,16 @@ impl Session<'_> {
         if !accepted || !claim.is_plausible() || !node.vlans.contains(claim.vid) {
             return;
         }
-        match claim.claim_type {
-            ClaimType::Claim => {
-                state.claims.set(*now, Client::new(claim.source, claim.vid), sender);
-            }
-            ClaimType::Unclaim => {
-                state.claims.set(*now, Client::new(claim.sender, claim.vid), Mac::ZERO);
-            }
-            _ => {}
+        let news = match claim.claim_type {
+            ClaimType::Claim => Some((claim.source, sender)),
+            ClaimType::Unclaim => Some((claim.sender, Mac::ZERO)),
+            _ => None,
+        };
+        if let Some((client, owner)) = news {
+            let client = Client::new(client, claim.vid);
+            state.claims.set(*now, client, owner);
+            // Whoever it was left to has taken it. When it is free again, it is left to that one again (BLA-N1).
+            state.yielded.forget(client);
         }
         self.tell(BridgeNews::Frame(claim), out);
     }

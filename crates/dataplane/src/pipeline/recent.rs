@@ -83,6 +83,15 @@ impl RecentClients {
         set[place] = Some(Entry { client, originator, hinted: now });
     }
 
+    /// Nothing is known of `client` any more.
+    pub(crate) fn forget(&mut self, client: Client) {
+        let set = self.set_of(client);
+        let is_it = |entry: &mut Entry| entry.client == client;
+        for place in &mut self.sets[set] {
+            place.take_if(is_it);
+        }
+    }
+
     /// How long ago `client` was noted, if that was in the last minute.
     pub(crate) fn age(&self, now: Instant, client: Client) -> Option<Duration> {
         self.find(client).map(|entry| now.since(entry.hinted)).filter(|age| *age < REMEMBERED)

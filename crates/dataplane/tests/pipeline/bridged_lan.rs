@@ -103,6 +103,16 @@ fn bla_n1_a_gateway_leaves_the_claim_to_the_first_choice() {
         let outcome = ben.receive(ms(at), 0, &flooded(seqno, &all(ANNAS)));
         assert_eq!(outcome.delivered.len(), delivered, "{at} ms");
     }
+    // A claim that has come to its end is as good as none: both gateways see the client's next frame at the same moment.
+    let mut ben = bridged();
+    ben.change_lan(|lan| lan.rivals = Box::new([rival(strong[0])]));
+    ben.receive(ms(0), 0, &flooded(1, &all(ANNAS)));
+    ben.say_on_lan(ms(1), Claim::claiming(strong[0], ANNAS, NONE, GROUP));
+    ben.say_on_lan(ms(30_000), Claim::unclaiming(strong[0], ANNAS, NONE, GROUP));
+    for (seqno, at, delivered) in [(2, 31_000, 0), (3, 31_099, 0), (4, 31_100, 2)] {
+        let outcome = ben.receive(ms(at), 0, &flooded(seqno, &all(ANNAS)));
+        assert_eq!(outcome.delivered.len(), delivered, "{at} ms");
+    }
     // What is sent to us alone, nobody else can deliver.
     let mut ben = bridged();
     ben.change_lan(|lan| lan.rivals = Box::new([rival(strong[0])]));

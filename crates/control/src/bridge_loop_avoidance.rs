@@ -1,7 +1,7 @@
 //! Bridge loop avoidance: several nodes bridged into one LAN agree which of them serves which client of the mesh
 //! (06-bridge-loop-avoidance.md).
 //!
-//! [`table`] keeps backbones and claims, [`frames`] judges what other gateways say on the LAN, [`periodic`] does what time
+//! [`table`] keeps backbones and claims, [`patience`] how long they may hold us up, [`frames`] judges what other gateways say on the LAN, [`periodic`] does what time
 //! brings. The data plane decides about frames, claims and gives up clients by itself ([`BridgeNews`]), and reads the rest
 //! in the FIB.
 //!
@@ -18,6 +18,7 @@
 //!   be too late for 10 s of broadcasts.
 
 mod frames;
+mod patience;
 mod periodic;
 mod table;
 #[cfg(test)]
@@ -29,10 +30,11 @@ use core::time::Duration;
 use noctule_fib::{BridgeNews, BridgedLan, Rival, VidSet, VlanSet};
 use noctule_wire::checksum::crc16_arc;
 use noctule_wire::{Claim, Client, Instant, Mac, Vid};
+use patience::Patience;
 use periodic::{LOOK, LOOP_DETECT_PERIODS, PERIOD};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use table::{Sync, Table};
+use table::{Sync, Table, Taken};
 
 /// Periods in which group frames are held back on a VLAN that we are new to (BLA-17).
 const WAIT_PERIODS: u8 = 3;
@@ -113,6 +115,7 @@ pub(crate) struct BridgeLoopAvoidance {
     doubts: BTreeMap<Mac, Instant>,
     /// Since when no originator can be reached.
     mesh_lost: Option<Instant>,
+    patience: Patience,
     /// As the data plane has it.
     published: Option<Arc<BridgedLan>>,
     stale: bool,
@@ -135,6 +138,7 @@ impl BridgeLoopAvoidance {
             rhythms: BTreeMap::new(),
             doubts: BTreeMap::new(),
             mesh_lost: None,
+            patience: Patience::default(),
             published: None,
             stale: false,
         }
@@ -214,7 +218,10 @@ impl BridgeLoopAvoidance {
             {
                 self.ensure_own(ctx, client.vid);
                 self.reclaims.retain(|reclaim| reclaim.client != client);
-                self.table.set_claim(ctx, client, own);
+                if self.table.set_claim(ctx, own, client, own) == Taken::Full {
+                    // The data plane has claimed it. Others that have room shall, and our sum must not be wrong to them.
+                    self.emit(ctx, Claim::unclaiming(own, client.mac, client.vid, self.group));
+                }
             }
             BridgeNews::Claimed(_) => {}
             BridgeNews::Unclaimed(client) => {
@@ -279,7 +286,7 @@ impl BridgeLoopAvoidance {
                 let loop_detect = self.loop_detect.map(|LoopDetect { random, until }| {
                     (Claim::loop_detecting(own, random, Vid::UNTAGGED, 0).source, until)
                 });
-                let gate = self.table.gate();
+                let gate = self.gate();
                 let rivals = self
                     .table
                     .backbones()
@@ -339,16 +346,25 @@ impl BridgeLoopAvoidance {
         self.stale = true;
     }
 
-    fn announce(&self, ctx: &mut Context<'_>, own: Mac, vid: Vid) {
-        let crc = self.table.backbone(own, vid).map_or(0, |backbone| backbone.crc);
-        let passes = !self.table.gate().contains(vid);
+    /// The VLANs on which group frames are held back.
+    fn gate(&self) -> VidSet {
+        self.table.gate(|vid| self.patience.is_spent(vid))
+    }
+
+    fn announce(&mut self, ctx: &mut Context<'_>, own: Mac, vid: Vid) {
+        let passes = !self.gate().contains(vid);
+        let mut crc = 0;
+        if let Some(backbone) = self.table.backbone_mut(own, vid) {
+            crc = backbone.crc;
+            backbone.serves = passes;
+        }
         self.emit(ctx, Claim::announcing(own, crc, vid, self.group).marked(passes));
     }
 
     /// Serves a client from here on, and says so.
     fn claim(&mut self, ctx: &mut Context<'_>, own: Mac, client: Client) {
         self.ensure_own(ctx, client.vid);
-        if self.table.set_claim(ctx, client, own) {
+        if self.table.set_claim(ctx, own, client, own) == Taken::New {
             self.emit(ctx, Claim::claiming(own, client.mac, client.vid, self.group));
         }
     }

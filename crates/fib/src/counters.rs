@@ -113,6 +113,8 @@ counters! {
     DatEvicted = "dat_evicted",
     /// UNCLAIM frames from the LAN that did not come from the gateway that had claimed (BLA-31).
     BlaStrangeUnclaim = "bla_strange_unclaim",
+    /// Times that broadcasts were let pass on a VLAN although another gateway had not told its claims (BLA-42).
+    BlaGateForced = "bla_gate_forced",
     /// Times that somebody here had joined too many groups to announce them one by one (MCAST-17).
     McastGroupsFull = "mcast_groups_full",
     /// Solicitations of hosts here that were answered on behalf of somebody elsewhere (ND-11).

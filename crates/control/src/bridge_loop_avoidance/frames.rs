@@ -1,6 +1,6 @@
 //! Claim frames of other gateways (section 7).
 
-use super::table::Sync;
+use super::table::{Sync, Taken};
 use super::{BridgeLoopAvoidance, CONFLICT_WINDOW, RECLAIMS_MAX, Reclaim};
 use crate::{Context, Routing};
 use core::time::Duration;
@@ -10,6 +10,8 @@ use noctule_wire::{Claim, Client, Discard, Instant, Mac, Vid};
 
 /// Between two requests to one backbone, and two answers to one requester (BLA-28).
 const SPACING: Duration = Duration::from_secs(1);
+/// Who has more claims than find a place is asked for them so rarely.
+const PARTIAL_SPACING: Duration = Duration::from_secs(60);
 /// Answers within that time, whoever asks.
 const ANSWERS_MAX: usize = 16;
 /// After two gateways have claimed one client at the same moment, the one with the lower address claims it again after
@@ -57,20 +59,25 @@ impl BridgeLoopAvoidance {
             ClaimType::Request => self.on_request(ctx, sender, &claim),
             ClaimType::LoopDetect | ClaimType::Unknown(_) => {}
         }
+        self.bear(ctx, vid);
         self.stale = true;
     }
 
     /// The latest claim wins, also against our own (BLA-30).
     fn on_claim(&mut self, ctx: &mut Context<'_>, sender: Mac, client: Client) {
         let Some(own) = self.own else { return };
+        let new = self.table.backbone(sender, client.vid).is_none();
         if !self.table.ensure(ctx, own, (sender, client.vid)) {
             return;
         }
         self.contest(ctx, own, sender, client);
-        if self.table.set_claim(ctx, client, sender)
+        let taken = self.table.set_claim(ctx, own, client, sender);
+        if taken != Taken::Known
             && let Some(backbone) = self.table.backbone_mut(sender, client.vid)
         {
             backbone.heard = ctx.now;
+            // One that waits has announced itself first (BLA-39, BLA-47).
+            backbone.serves |= new;
         }
     }
 
@@ -102,12 +109,16 @@ impl BridgeLoopAvoidance {
         backbone.heard = now;
         backbone.yields = claim.mark.is_some();
         backbone.serves = claim.mark.unwrap_or(backbone.serves || (new && crc != 0));
-        if backbone.crc == crc {
+        let age = |spacing| backbone.asked.is_none_or(|asked| asked.timed_out(now, spacing));
+        if backbone.crc == crc || (backbone.partial && !age(PARTIAL_SPACING)) {
             backbone.sync = Sync::Synced;
-            return;
+            backbone.ask_again = false;
+            return self.tell_open(ctx, own, vid);
         }
+        let due = age(SPACING);
         backbone.sync = Sync::Asked;
-        let due = backbone.asked.is_none_or(|asked| asked.timed_out(now, SPACING));
+        backbone.partial = false;
+        backbone.ask_again = !due;
         if due {
             backbone.asked = Some(now);
         }
@@ -116,6 +127,41 @@ impl BridgeLoopAvoidance {
             self.emit(ctx, Claim::requesting(own, sender, vid, self.group));
         } else {
             ctx.discard(Discard::RateLimited);
+        }
+    }
+
+    /// Asks those again whose answer has not told all (BLA-28): their next announcement is up to 10 s away.
+    pub(super) fn ask_again(&mut self, ctx: &mut Context<'_>, own: Mac) {
+        let now = ctx.now;
+        let is_due = |asked: Option<Instant>| asked.is_none_or(|at| at.timed_out(now, SPACING));
+        let due: Vec<_> = self
+            .table
+            .backbones()
+            .filter(|(_, _, backbone)| backbone.ask_again && is_due(backbone.asked))
+            .map(|(mac, vid, _)| (mac, vid))
+            .collect();
+        for (mac, vid) in due {
+            if let Some(backbone) = self.table.backbone_mut(mac, vid) {
+                backbone.asked = Some(now);
+                backbone.ask_again = false;
+            }
+            self.emit(ctx, Claim::requesting(own, mac, vid, self.group));
+        }
+    }
+
+    /// Others can hold back the broadcasts of a VLAN for so long (BLA-42 `[DEV]`).
+    pub(super) fn bear(&mut self, ctx: &mut Context<'_>, vid: Vid) {
+        if self.patience.note(ctx.now, vid, self.table.is_asking(vid)) {
+            ctx.counters.add(noctule_fib::Counter::BlaGateForced, 1);
+            self.stale = true;
+        }
+    }
+
+    /// Those who were told that our gate is closed are to know it when it opens: they leave nothing to us (BLA-N1).
+    pub(super) fn tell_open(&mut self, ctx: &mut Context<'_>, own: Mac, vid: Vid) {
+        let told = self.table.backbone(own, vid).is_none_or(|backbone| backbone.serves);
+        if !told && !self.gate().contains(vid) {
+            self.announce(ctx, own, vid);
         }
     }
 

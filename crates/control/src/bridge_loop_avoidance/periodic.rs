@@ -97,6 +97,13 @@ impl BridgeLoopAvoidance {
     pub(super) fn look(&mut self, ctx: &mut Context<'_>, routing: &dyn Routing) {
         let Some(own) = self.own else { return };
         let now = ctx.now;
+        self.ask_again(ctx, own);
+        for vid in self.patience.vids() {
+            let was_spent = self.patience.is_spent(vid);
+            self.bear(ctx, vid);
+            self.stale |= was_spent != self.patience.is_spent(vid);
+            self.tell_open(ctx, own, vid);
+        }
         let foreign: BTreeSet<Mac> =
             self.table.backbones().map(|(mac, ..)| mac).filter(|mac| *mac != own).collect();
         self.rhythms.retain(|mac, _| foreign.contains(mac));

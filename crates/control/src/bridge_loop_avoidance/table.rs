@@ -27,12 +27,27 @@ pub(super) struct Backbone {
     pub(super) sync: Sync,
     /// When its claims were asked for last (BLA-28).
     pub(super) asked: Option<Instant>,
+    /// They are to be asked for once more, as soon as that may be.
+    pub(super) ask_again: bool,
     /// Whether its announcements have the mark (BLA-N1).
     pub(super) yields: bool,
-    /// Whether it lets broadcasts pass: it says so, or had clients already when it was heard first (BLA-17).
+    /// Whether it lets broadcasts pass: it says so, or had clients already when it was heard first (BLA-17). Ours: what the
+    /// others were told.
     pub(super) serves: bool,
+    /// Some of its claims had no place, so its sum cannot match (BLA-07).
+    pub(super) partial: bool,
     /// Whom it serves.
     pub(super) clients: BTreeSet<Mac>,
+}
+
+/// What became of a claim.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Taken {
+    /// It stood there already.
+    Known,
+    New,
+    /// There is no place for it (BLA-07).
+    Full,
 }
 
 /// Who serves a client (BLA-03).
@@ -101,8 +116,10 @@ impl Table {
             crc: 0,
             sync: Sync::Synced,
             asked: None,
+            ask_again: false,
             yields: false,
             serves: false,
+            partial: false,
             clients: BTreeSet::new(),
         };
         self.backbones.insert(key, backbone);
@@ -118,21 +135,41 @@ impl Table {
         }
     }
 
-    /// Gives a client to a backbone that there is (BLA-05). Says whether that is news.
-    pub(super) fn set_claim(&mut self, ctx: &mut Context<'_>, client: Client, owner: Mac) -> bool {
-        match self.claims.get(&client) {
-            Some(claim) if claim.owner == owner => return false,
-            Some(_) => self.toggle(client),
-            None if self.claims.len() >= ctx.settings.limits.claims => {
-                ctx.discard(Discard::BridgeTableFull);
-                return false;
-            }
-            None => {}
+    /// Gives a client to a backbone that there is (BLA-05). `own` is this node: its claims and those of all others have as
+    /// many places each, so that nobody on the LAN can take ours (BLA-07).
+    pub(super) fn set_claim(
+        &mut self,
+        ctx: &mut Context<'_>,
+        own: Mac,
+        client: Client,
+        owner: Mac,
+    ) -> Taken {
+        let before = self.claim(client).map(|claim| claim.owner);
+        if before == Some(owner) {
+            return Taken::Known;
         }
+        let foreign = |mac: Option<Mac>| mac.is_some_and(|mac| mac != own);
+        let is_one_more = owner == own || !foreign(before);
+        if is_one_more && self.places(own, owner, ctx.settings.limits.claims) == 0 {
+            ctx.discard(Discard::BridgeTableFull);
+            // The latest claim wins (BLA-30), also if nobody remembers it.
+            self.remove_claim(ctx, client);
+            if let Some(backbone) = self.backbones.get_mut(&(owner, client.vid)) {
+                backbone.partial = owner != own;
+            }
+            return Taken::Full;
+        }
+        self.toggle(client);
         self.claims.insert(client, Claim { owner, since: ctx.now, again: false });
         self.toggle(client);
         ctx.fib.set_claim(client, owner, ctx.now);
-        true
+        Taken::New
+    }
+
+    /// How many claims more find a place, of those of `owner`'s side.
+    fn places(&self, own: Mac, owner: Mac, limit: usize) -> usize {
+        let ours: usize = self.of(own).map(|(_, backbone)| backbone.clients.len()).sum();
+        limit.saturating_sub(if owner == own { ours } else { self.claims.len() - ours })
     }
 
     /// The client was claimed again: whoever claims it now has a reason.
@@ -163,9 +200,13 @@ impl Table {
 
     /// An originator's entries are another one's from here on (BLA-80). Only for ourselves.
     pub(super) fn rename(&mut self, ctx: &mut Context<'_>, old: Mac, new: Mac) {
+        // Somebody else may have spoken under the new address, on any VLAN: none of that is ours.
+        let strange: Vec<Vid> = self.of(new).map(|(vid, _)| vid).collect();
+        for vid in strange {
+            self.remove_backbone(ctx, (new, vid));
+        }
         let vids: Vec<Vid> = self.of(old).map(|(vid, _)| vid).collect();
         for vid in vids {
-            self.remove_backbone(ctx, (new, vid));
             let Some(backbone) = self.backbones.remove(&(old, vid)) else { continue };
             for mac in &backbone.clients {
                 let client = Client::new(*mac, vid);
@@ -184,11 +225,22 @@ impl Table {
         }
     }
 
-    /// The VLANs with a backbone whose claims are not all known (BLA-06).
-    pub(super) fn gate(&self) -> VidSet {
+    /// Whether claims of another gateway of this VLAN are asked for (BLA-33).
+    pub(super) fn is_asking(&self, vid: Vid) -> bool {
+        self.backbones().any(|(_, v, backbone)| v == vid && backbone.sync == Sync::Asked)
+    }
+
+    /// The VLANs with a backbone whose claims are not all known (BLA-06); those of other gateways are not waited for on a
+    /// VLAN on which the patience with them `is_spent`.
+    pub(super) fn gate(&self, is_spent: impl Fn(Vid) -> bool) -> VidSet {
         let mut gate = VidSet::default();
         for (_, vid, backbone) in self.backbones() {
-            if backbone.sync != Sync::Synced {
+            let closes = match backbone.sync {
+                Sync::Synced => false,
+                Sync::Asked => !is_spent(vid),
+                Sync::Waiting(_) => true,
+            };
+            if closes {
                 gate.set(vid, true);
             }
         }

@@ -84,6 +84,31 @@ fn bla_33_a_wrong_sum_drops_the_claims_and_closes_the_gate() {
     assert!(!b.is_gate_closed(UNTAGGED));
 }
 
+/// BLA-28, BLA-33: an answer of which a frame was lost is asked for again a second later, not with the next announcement.
+#[test]
+fn bla_28_bla_33_an_answer_that_was_not_whole_is_asked_for_again() {
+    let mut lan = two();
+    let (now, b) = (lan.now, &mut lan.gateways[1]);
+    let request = [Claim::requesting(B, A, UNTAGGED, GROUP)];
+    for sent in [&request[..], &[]] {
+        b.frame(now, Claim::announcing(A, 0xc0c1, UNTAGGED, GROUP));
+        assert_eq!(b.said(), sent);
+        b.frame(now, Claim::claiming(A, C1, UNTAGGED, GROUP));
+    }
+    let asked = |b: &mut Gateway| b.said().iter().filter(|claim| **claim == request[0]).count();
+    b.run_to(now + Duration::from_secs(1));
+    assert_eq!(asked(b), 0);
+    b.run_to(now + Duration::from_millis(1600));
+    assert_eq!(asked(b), 1);
+    for client in [C1, C2] {
+        b.frame(now + Duration::from_millis(1600), Claim::claiming(A, client, UNTAGGED, GROUP));
+    }
+    b.frame(now + Duration::from_millis(1600), Claim::announcing(A, 0xc0c1, UNTAGGED, GROUP));
+    assert!(!b.is_gate_closed(UNTAGGED));
+    b.run_to(now + Duration::from_millis(2700));
+    assert_eq!((asked(b), b.owner(C1), b.owner(C2)), (0, Some(A), Some(A)));
+}
+
 /// BLA-36: destination and SHA must both be ours.
 #[test]
 fn bla_36_a_request_for_somebody_else_is_not_answered() {

@@ -70,6 +70,19 @@ fn bla_n1_a_gateway_that_holds_broadcasts_back_is_no_rival() {
     }
 }
 
+/// BLA-39, BLA-47: one whose CLAIM is the first that is heard of it does not wait: waiting begins with an ANNOUNCE.
+#[test]
+fn bla_n1_bla_47_a_gateway_that_begins_with_a_claim_is_at_work() {
+    let mut lan = Lan::of(&[B]);
+    lan.gateways[0].start(s(1));
+    lan.run(Duration::from_secs(40), &[A, NODE]);
+    let now = lan.now;
+    lan.gateways[0].frame(now, Claim::claiming(A, C1, UNTAGGED, GROUP));
+    lan.run(Duration::from_secs(5), &[A, NODE]);
+    let rivals = lan.gateways[0].bla.lan(lan.now).unwrap().rivals.clone();
+    assert_eq!(*rivals, [Rival { gateway: A, vid: UNTAGGED, yields: false }]);
+}
+
 /// A client that was left to another gateway, which does nothing, is claimed; one that it claims is not.
 #[test]
 fn bla_n1_what_nobody_claims_is_claimed_by_the_second_choice() {

@@ -78,12 +78,35 @@ fn bla_41_bla_72_a_silent_gateway_is_forgotten() {
     b.frame(now, Claim::announcing(A, 0xffff, UNTAGGED, 0x2380));
     assert!(b.is_gate_closed(UNTAGGED));
     b.run_to(now + Duration::from_secs(59));
-    assert!(b.is_gate_closed(UNTAGGED));
+    assert_eq!(b.crc(A, UNTAGGED), Some(0));
     b.run_to(now + Duration::from_secs(71));
     assert_eq!(b.crc(A, UNTAGGED), None);
     assert!(!b.is_gate_closed(UNTAGGED));
     assert_eq!(b.changes.last(), Some(&(A, UNTAGGED, false)));
     assert!(!b.fib.reader().pin().is_backbone(A, UNTAGGED));
+}
+
+/// BLA-N1: those who were told that the gate is closed learn at once that it is open again.
+#[test]
+fn bla_n1_a_gate_that_opens_between_two_periods_is_told() {
+    let mut lan = two();
+    let (now, b) = (lan.now, &mut lan.gateways[1]);
+    b.frame(now, Claim::announcing(A, 0x3618, UNTAGGED, 0x2380));
+    b.frame(now, Claim::claiming(A, C1, UNTAGGED, 0x2380));
+    b.frame(now, Claim::announcing(A, 0x3618, UNTAGGED, 0x2380));
+    let marks =
+        |b: &mut Gateway| b.sent().iter().filter_map(|claim| claim.mark).collect::<Vec<_>>();
+    assert_eq!(marks(b), [], "it was closed for a moment, and nobody knows");
+    // Closed over a period.
+    let period = b.bla.next_period;
+    b.frame(period, Claim::announcing(A, 7, UNTAGGED, 0x2380));
+    b.run_to(period);
+    assert_eq!(marks(b), [false]);
+    for _ in 0..3 {
+        b.frame(period, Claim::announcing(A, 0, UNTAGGED, 0x2380));
+        b.frame(period, Claim::announcing(A, 7, UNTAGGED, 0x2380));
+    }
+    assert_eq!(marks(b), [true], "once");
 }
 
 /// BLA-66: every six periods one frame for each VLAN, all with the same source.
@@ -139,11 +162,23 @@ fn bla_80_bla_84_another_originator_address_keeps_the_claims() {
     a.claimed(now, C1);
     a.said();
     let other = Mac([2, 0, 0, 0, 0, 3]);
+    // Somebody has spoken in our new name, also on a VLAN that we do not speak on.
+    for vid in [UNTAGGED, Vid::from_tci(10)] {
+        a.frame(now, Claim::claiming(other, C2, vid, 0x2380));
+    }
+    let ten = (A, Vid::from_tci(10));
+    a.with(now, |bla, ctx, _, _| {
+        bla.table.remove_backbone(ctx, ten);
+        bla.stale = true;
+    });
+    a.said();
     a.own = Some(other);
     a.with(now, |_, _, _, _| ());
     assert_eq!(a.said(), [Claim::announcing(other, 0x3618, UNTAGGED, 0xe341)]);
     assert_eq!((a.owner(C1), a.crc(A, UNTAGGED)), (Some(other), None));
     assert!(!a.is_gate_closed(UNTAGGED));
+    assert_eq!(a.bla.table.of(other).map(|(vid, _)| vid).collect::<Vec<_>>(), [UNTAGGED], "only");
+    assert_eq!(a.owner(C2), None, "what was said in our new name was a lie");
     a.own = None;
     a.with(now, |_, _, _, _| ());
     assert_eq!((a.owner(C1), a.bla.group()), (None, None), "BLA-11");

@@ -78,8 +78,80 @@ fn bla_07_full_tables_take_nothing_more() {
     }
     assert_eq!((a.bla.table.backbones().count(), a.bla.table.claims().count()), (5, 7));
     assert_eq!(a.discarded(Discard::BridgeTableFull), 17 + 13);
+    // Those of the LAN do not take the places of ours, and one that changes hands takes none.
+    for number in 0..20 {
+        a.claimed(now, Mac([2, 3, 3, 3, 3, number]));
+    }
+    assert_eq!(a.bla.table.claims().count(), 7 + 7);
+    let full = Claim::unclaiming(A, Mac([2, 3, 3, 3, 3, 7]), UNTAGGED, GROUP);
+    assert_eq!(a.said().iter().filter(|claim| **claim == full).count(), 1, "others may have it");
+    a.frame(now, Claim::claiming(B, Mac([2, 3, 3, 3, 3, 0]), UNTAGGED, GROUP));
+    assert_eq!(a.owner(Mac([2, 3, 3, 3, 3, 0])), None, "the latest claim wins, remembered or not");
+    assert_eq!(a.bla.table.claims().count(), 7 + 6);
+    let third = Mac([2, 1, 1, 1, 1, 0]);
+    a.frame(now, Claim::claiming(third, Mac([2, 2, 2, 2, 2, 0]), UNTAGGED, GROUP));
+    assert_eq!(a.owner(Mac([2, 2, 2, 2, 2, 0])), Some(third));
     a.news(now, BridgeNews::Traffic(Vid::from_tci(10)));
     assert_eq!(a.crc(A, Vid::from_tci(10)), Some(0));
+}
+
+/// BLA-07: a gateway that has more claims than find a place cannot be asked until its sum is right. The gate opens, what has
+/// a place stays, and it is asked once a minute.
+#[test]
+fn bla_07_a_gateway_with_too_many_claims_does_not_close_the_gate() {
+    let mut lan = Lan::of(&[A, B]);
+    for gateway in &mut lan.gateways {
+        gateway.start(s(1));
+    }
+    lan.gateways[0].settings.limits.claims = 3;
+    lan.run(Duration::from_secs(35), &[A, B, NODE]);
+    let now = lan.now;
+    for number in 0..5 {
+        lan.gateways[1].claimed(now, Mac([2, 2, 2, 2, 2, number]));
+    }
+    let mut asked = 0;
+    for second in 0..180 {
+        lan.run(Duration::from_secs(1), &[A, B, NODE]);
+        assert!(!lan.gateways[0].is_gate_closed(UNTAGGED), "{second} s");
+        let request = Claim::requesting(A, B, UNTAGGED, GROUP);
+        asked += lan.heard.drain(..).filter(|claim| *claim == request).count();
+        if second > 12 && second < 90 {
+            assert_eq!(lan.gateways[0].bla.table.claims().count(), 3, "{second} s");
+        }
+    }
+    assert!((2..=4).contains(&asked), "{asked}");
+}
+
+/// BLA-42 `[DEV]`: whoever forges sums closes a VLAN's gate for 5 s of a minute at most, however that is tried.
+#[test]
+fn bla_42_forged_sums_close_the_gate_for_a_moment() {
+    let silence = |_: u64| vec![];
+    let in_turn =
+        |tick: u64| vec![Claim::announcing(B, [7, 0][tick as usize % 2], UNTAGGED, GROUP)];
+    let ever_new = |tick: u64| {
+        let mac = Mac([2, 1, 1, 1, (tick >> 8) as u8, tick as u8]);
+        vec![Claim::announcing(mac, 7, UNTAGGED, GROUP)]
+    };
+    let attacks: [&dyn Fn(u64) -> Vec<Claim>; 3] = [&silence, &in_turn, &ever_new];
+    for (which, attack) in attacks.into_iter().enumerate() {
+        let mut lan = two();
+        let (now, a) = (lan.now, &mut lan.gateways[0]);
+        a.frame(now, Claim::announcing(STRANGER, 7, UNTAGGED, GROUP));
+        assert!(a.is_gate_closed(UNTAGGED));
+        let mut closed = 0;
+        for tick in 0..1200 {
+            let at = now + Duration::from_millis(tick * 100);
+            a.run_to(at);
+            for claim in attack(tick) {
+                a.frame(at, claim);
+            }
+            closed += u32::from(a.is_gate_closed(UNTAGGED));
+        }
+        // Two minutes; what is looked at each half second may be so much late.
+        assert!((50..=115).contains(&closed), "attack {which}: {closed} tenths");
+        let forced = a.counters.get(noctule_fib::Counter::BlaGateForced);
+        assert!((1..=2).contains(&forced), "attack {which}: {forced}");
+    }
 }
 
 /// BLA-28: requests that are answered, and requests that are sent.

@@ -33,7 +33,7 @@ pub(crate) struct Common {
     /// Path of the control socket [default: /run/noctule/<mesh>.sock]
     #[arg(long, global = true, value_name = "PATH")]
     pub(crate) socket: Option<PathBuf>,
-    /// Print JSON, with the keys of batctl where it has them (not with run)
+    /// Print JSON, with the keys of batctl where it has them
     #[arg(long, global = true)]
     pub(crate) json: bool,
 }

@@ -118,6 +118,25 @@ fn provoke(address: IpAddr) {
     let _ = UdpSocket::bind(from).and_then(|socket| socket.send_to(&[0], (address, DISCARD_PORT)));
 }
 
+/// Whether somebody announces this client, or has this address itself.
+pub(crate) fn is_known(client: &mut Client, mac: Mac) -> Outcome<bool> {
+    let address = Address(mac);
+    let (mesh, Reply::Translocal(local)) = client.table(Request::Translocal)? else {
+        return Err(client.strange());
+    };
+    let Reply::Transglobal(global) = client.ask(Request::Transglobal)?.reply else {
+        return Err(client.strange());
+    };
+    let Reply::Originators(nodes) = client.ask(Request::Originators { interface: None })?.reply
+    else {
+        return Err(client.strange());
+    };
+    Ok(mesh.hard_address == Some(address)
+        || local.iter().any(|row| row.tt_address == address)
+        || global.iter().any(|row| row.tt_address == address)
+        || nodes.iter().any(|row| row.orig_address == address))
+}
+
 /// The originator that a client is best reached by; an unknown address stays what it is.
 pub(crate) fn translate(client: &mut Client, mac: Mac) -> Outcome<Mac> {
     let Reply::Transglobal(rows) = client.ask(Request::Transglobal)?.reply else {

@@ -73,6 +73,8 @@ pub struct BackboneRow {
     pub crc: u16,
     /// Since it was heard.
     pub last_seen: Duration,
+    /// Ours, while it is new: how long broadcasts of this VLAN are still held back (BLA-17).
+    pub waits: Option<Duration>,
 }
 
 /// The round of loop detection that is under way, or was last.
@@ -329,6 +331,12 @@ impl BridgeLoopAvoidance {
             own: self.own == Some(mac),
             crc: backbone.crc,
             last_seen: now.since(backbone.heard),
+            waits: match backbone.sync {
+                Sync::Waiting(left) => {
+                    Some(self.next_period.since(now) + PERIOD * u32::from(left.saturating_sub(1)))
+                }
+                _ => None,
+            },
         };
         self.table.backbones().map(row).collect()
     }

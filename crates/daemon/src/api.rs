@@ -10,7 +10,7 @@ pub use events::{EventRow, Subscribed};
 pub use mac::Address;
 pub use rows::{
     BlaBackbone, BlaClaim, ClientFlagsRow, DatCacheRow, Gateway, GlobalClient, HardInterface,
-    LocalClient, McastFlags, McastFlagsPrivRow, McastFlagsRow, Mesh, NdCacheRow, Neighbor,
+    LanRow, LocalClient, McastFlags, McastFlagsPrivRow, McastFlagsRow, Mesh, NdCacheRow, Neighbor,
     Originator, Status, VlanRow,
 };
 

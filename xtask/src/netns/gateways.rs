@@ -64,6 +64,14 @@ pub(super) fn bla_107_bla_118_three_gateways_on_one_lan() -> Result<()> {
         node.namespace.set_link("lan", &[Set::Master("br0")])?;
         switch.set_link(&port, &[Set::Master("sw")])?;
     }
+    // Bridged a moment ago: the operator is told why broadcasts do not pass.
+    let text = nodes[2].ask(&["status"])?;
+    ensure!(text.contains("its broadcasts pass in "), "{text}");
+    let output = nodes[2].output(&["backbonetable"])?;
+    ensure!(
+        output.stderr.contains("this node is new to the LAN: broadcasts pass in"),
+        "{output:?}"
+    );
     wait_for(READY, "each gateway knows the other two, and lets broadcasts pass", || {
         for node in &nodes[..3] {
             let rows = node.table("backbonetable")?;
@@ -74,6 +82,8 @@ pub(super) fn bla_107_bla_118_three_gateways_on_one_lan() -> Result<()> {
     })?;
     let dora = nodes[3].address();
     // No station but her mesh interface is there yet; the others are groups (33:33:...).
+    let text = nodes[3].ask(&["status"])?;
+    ensure!(text.contains(" 1 client here, "), "{text}");
     let rows = nodes[3].table("translocal")?;
     let is_station = |row: &&Value| {
         let first = row["tt_address"].as_str().and_then(|mac| mac.get(..2));
@@ -87,6 +97,8 @@ pub(super) fn bla_107_bla_118_three_gateways_on_one_lan() -> Result<()> {
     let sources = |base: u8, number: u8| [6, 0xc3, 0, 0, base, number % 10];
     // The gates of all three may open within a second of each other.
     sleep(Duration::from_secs(11));
+    let text = nodes[2].ask(&["status"])?;
+    ensure!(text.contains("bridged, 2 other gateways, its broadcasts pass\n"), "{text}");
     arrived(&mut in_lan)?;
     arrived(&mut in_mesh)?;
     for way in ["LAN", "mesh"] {

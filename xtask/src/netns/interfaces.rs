@@ -441,8 +441,11 @@ pub(super) fn mgmt_09_mgmt_28_interfaces_are_added_and_taken_out_while_frames_ru
     ensure!(output.status.success(), "{output:?}");
     ensure!(output.stderr.contains("that was the last hard interface"), "{output:?}");
     listed(anna, "")?;
+    let text = anna.ask(&["status"])?;
+    ensure!(text.contains("originator   none: there is no hard interface: add one"), "{text}");
     refused(anna, &["if", "del", "e2"], "e2: not a hard interface of bat0 (has: none)")?;
-    anna.ask(&["if", "add", "late", "--wait"])?;
+    let output = anna.output(&["if", "add", "late", "--wait"])?;
+    ensure!(output.stderr.starts_with("noctule: late: does not exist yet: "), "{output:?}");
     listed(anna, "late: inactive\n")?;
     anna.namespace.set_link("e2", &[Set::Down])?;
     anna.namespace.set_link("e2", &[Set::Name("late")])?;

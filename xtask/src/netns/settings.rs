@@ -166,9 +166,15 @@ pub(super) fn mgmt_13_mgmt_14_mgmt_27_batctls_words_work() -> Result<()> {
         ensure!(text.trim_end() == anna.originator(), "{text}");
         Ok(())
     })?;
-    let text = ben.ask(&["t", "02:00:00:00:00:77"])?;
-    ensure!(text == "02:00:00:00:00:77\n", "{text}");
-    let rows: [(&[&str], i32, &str); 11] = [
+    let output = ben.output(&["t", "02:00:00:00:00:77"])?;
+    ensure!(output.status.success() && output.stdout == "02:00:00:00:00:77\n", "{output:?}");
+    ensure!(output.stderr.contains("02:00:00:00:00:77: nobody announces it"), "{output:?}");
+    for known in [&mac, &anna.originator()] {
+        let output = ben.output(&["t", known])?;
+        ensure!(output.stderr.is_empty(), "{output:?}");
+    }
+    let rows: [(&[&str], i32, &str); 12] = [
+        (&["set", "hp", "1", "-i", "w9"], 1, "w9: not a hard interface of bat0 (has: e1)"),
         (&["vid", "0", "ap", "0"], 2, "vid 0: must be 1 to 4095"),
         (&["if", "create"], 2, "interface create: the mesh interface comes with \"noctule run\""),
         (&["vid", "20", "ap"], 1, "20: no VLAN of bat0: make it with"),

@@ -37,8 +37,24 @@ pub(crate) fn run(common: &Common, args: &Args, out: &mut dyn Write) -> Status {
         for row in rows.iter().filter(|row| !row.bla_own) {
             writeln!(out, "{}", line(&names, row))?;
         }
+        if let Some(sentence) = wait(&rows) {
+            // Beside the table, which is batctl's. Where stderr is gone nobody can be told.
+            out.flush()?;
+            let _ = writeln!(std::io::stderr(), "noctule: {sentence}");
+        }
         Ok(0)
     })
+}
+
+/// This node is new to a LAN, or to a VLAN of it (BLA-17).
+fn wait(rows: &[BlaBackbone]) -> Option<String> {
+    let waits = rows.iter().filter_map(|row| Some((row.waits_msecs?, row.bla_vid)));
+    let (msecs, vid) = waits.max()?;
+    let vlan = if vid < 0 { String::new() } else { format!(" on VLAN {vid}") };
+    Some(format!(
+        "this node is new to the LAN{vlan}: broadcasts pass in {} s",
+        msecs.div_ceil(1000)
+    ))
 }
 
 fn line(names: &BatHosts, row: &BlaBackbone) -> String {
@@ -64,10 +80,16 @@ mod tests {
             bla_vid: -1,
             bla_backbone: Mac([2, 0, 0x5e, 0x20, 0, 2]).into(),
             bla_crc: 0x71c4,
+            waits_msecs: None,
         };
         assert_eq!(
             line(&BatHosts::default(), &row),
             "02:00:5e:20:00:02 on    -1    3.020s (0x71c4)"
         );
+        assert_eq!(wait(&[row]), None);
+        let own = |bla_vid, msecs| BlaBackbone { bla_vid, waits_msecs: Some(msecs), ..row };
+        let sentence = "this node is new to the LAN on VLAN 10: broadcasts pass in 21 s";
+        assert_eq!(wait(&[row, own(-1, 900), own(10, 20_100)]).as_deref(), Some(sentence));
+        assert!(wait(&[own(-1, 900)]).unwrap().ends_with("new to the LAN: broadcasts pass in 1 s"));
     }
 }

@@ -69,7 +69,7 @@ pub(crate) fn run(common: &Common, args: &Args, out: &mut dyn Write) -> Status {
         return json::print(out, &rows);
     }
     for row in &rows {
-        let more = if args.verbose { carries(row) + &reason(row) } else { String::new() };
+        let more = if args.verbose { verbose(row) } else { String::new() };
         writeln!(out, "{}{more}", line(row))?;
     }
     Ok(0)
@@ -92,7 +92,14 @@ fn change(
             Action::Del => Request::RemoveInterface { interface },
         };
         match client.ask(request).map(|line| line.reply) {
-            Ok(Reply::Interfaces(rows)) => left = Some(rows),
+            Ok(Reply::Interfaces(rows)) => {
+                if args.wait && rows.iter().any(|row| row.hard_ifname == *name && is_missing(row)) {
+                    let hint = "does not exist yet: the node uses it as soon as it does";
+                    // Where stderr is gone nobody can be told.
+                    let _ = writeln!(std::io::stderr(), "noctule: {name}: {hint}");
+                }
+                left = Some(rows);
+            }
             Ok(_) => return Err(client.strange()),
             Err(Failure::Trouble(sentence)) => refused.push(sentence),
             Err(failure) => return Err(failure),
@@ -118,9 +125,19 @@ fn change(
     }
 }
 
+/// Whether there is none of that name yet.
+fn is_missing(row: &HardInterface) -> bool {
+    row.hard_ifindex.is_none() && !row.active
+}
+
 /// One interface.
 pub(crate) fn line(row: &HardInterface) -> String {
     format!("{}: {}", row.hard_ifname, if row.active { "active" } else { "inactive" })
+}
+
+/// What is known beyond the line, behind it.
+fn verbose(row: &HardInterface) -> String {
+    if row.active { carries(row) } else { reason(row) }
 }
 
 /// What it carries, behind the line.
@@ -163,6 +180,6 @@ mod tests {
         let inactive_because = Some("it is down".into());
         let row = HardInterface { active: false, inactive_because, ..row };
         assert_eq!(line(&row), "eth0: inactive");
-        assert_eq!(reason(&row), ": it is down");
+        assert_eq!(verbose(&row), ": it is down", "who carries nothing is not asked how much");
     }
 }

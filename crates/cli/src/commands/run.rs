@@ -113,6 +113,9 @@ pub(crate) struct Args {
     /// Frames that each hard interface can send at once, 16 to 16384 [default: 256]
     #[arg(long, value_name = "FRAMES", allow_negative_numbers = true)]
     tx_frames: Option<i64>,
+    /// Of all commands, and refused by this one
+    #[arg(long, hide = true)]
+    json: bool,
 }
 
 /// Runs a node until a signal ends it.
@@ -120,7 +123,7 @@ pub(crate) struct Args {
 /// # Errors
 /// Exit status 2 if nothing was started, 1 if it had to end.
 pub(crate) fn run(common: &Common, args: &Args) -> Status {
-    if common.json {
+    if common.json || args.json {
         return Err(Failure::Usage(
             "run has nothing to print as JSON: ask the running node with \"noctule status --json\""
                 .into(),
@@ -239,6 +242,24 @@ mod tests {
             expected
         );
         assert_eq!(typed(""), Written::default());
+    }
+
+    /// `run` prints nothing, so its help has no `--json`, and who types it is told.
+    #[test]
+    fn json_has_no_meaning_here() {
+        use clap::CommandFactory;
+        let mut noctule = crate::args::Args::command();
+        noctule.build();
+        let mut help =
+            |name: &str| noctule.find_subcommand_mut(name).unwrap().render_help().to_string();
+        assert!(!help("run").contains("--json") && help("status").contains("--json"));
+        for line in ["noctule run --json", "noctule --json run"] {
+            let parsed = parse(line.split(' ').map(Into::into)).unwrap();
+            let Command::Run(args) = &parsed.command else { panic!("run") };
+            let Err(failure) = run(&parsed.common, args) else { panic!("{line}") };
+            let sentence = failure.sentence().unwrap_or_default();
+            assert!(sentence.starts_with("run has nothing to print as JSON"), "{sentence}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::args::Common;
 use crate::client::Client;
 use crate::failure::Outcome;
 use crate::{Status, json};
-use noctule_daemon::api::{self, HardInterface, Mesh, Reply, Request};
+use noctule_daemon::api::{self, HardInterface, LanRow, Mesh, Reply, Request};
 use serde::Serialize;
 use std::io::Write;
 
@@ -51,13 +51,19 @@ fn print(out: &mut dyn Write, mesh: &Mesh, status: &api::Status) -> Outcome<u8> 
     )?;
     let originator = match status.orig_address {
         Some(address) => address.to_string(),
-        None => "none: no hard interface has been active yet".into(),
+        None if status.interfaces.is_empty() => {
+            "none: there is no hard interface: add one with \"noctule interface add NAME\"".into()
+        }
+        None => "none: no hard interface is active".into(),
     };
     writeln!(out, "originator   {originator}")?;
     for (row, title) in
         status.interfaces.iter().zip(["interfaces"].into_iter().chain(std::iter::repeat("")))
     {
         writeln!(out, "{title:<12} {}", interface(row, status.orig_address))?;
+    }
+    if let Some(lan) = &status.lan {
+        writeln!(out, "LAN          {}", bridged(lan))?;
     }
     writeln!(
         out,
@@ -71,6 +77,18 @@ fn print(out: &mut dyn Write, mesh: &Mesh, status: &api::Status) -> Outcome<u8> 
         writeln!(out, "memory       {:.1} MiB", bytes as f64 / f64::from(1 << 20))?;
     }
     Ok(0)
+}
+
+/// What the mesh interface is bridged to.
+fn bridged(lan: &LanRow) -> String {
+    let others = counted(lan.gateways, "other gateway");
+    match lan.waits_msecs {
+        Some(msecs) => {
+            let wait = duration(msecs.div_ceil(1000) * 1000);
+            format!("bridged, {others}, its broadcasts pass in {wait}")
+        }
+        None => format!("bridged, {others}, its broadcasts pass"),
+    }
 }
 
 fn interface(row: &HardInterface, originator: Option<api::Address>) -> String {
@@ -118,6 +136,15 @@ mod tests {
             [0, 1, 2].map(|number| counted(number, "client")),
             ["0 clients", "1 client", "2 clients"]
         );
+    }
+
+    /// BLA-17: a new gateway holds broadcasts back, and says for how long.
+    #[test]
+    fn bla_17_the_wait_of_a_new_gateway_is_shown() {
+        let lan = LanRow { gateways: 1, waits_msecs: Some(22_001) };
+        assert_eq!(bridged(&lan), "bridged, 1 other gateway, its broadcasts pass in 23 s");
+        let lan = LanRow { gateways: 0, waits_msecs: None };
+        assert_eq!(bridged(&lan), "bridged, 0 other gateways, its broadcasts pass");
     }
 
     #[test]

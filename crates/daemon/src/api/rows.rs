@@ -100,12 +100,25 @@ pub struct Status {
     pub originators: usize,
     /// Neighbours heard directly.
     pub neighbors: usize,
-    /// Clients of ours, the mesh interface's own address included.
+    /// Stations of ours, the mesh interface's own address included.
     pub local_clients: usize,
-    /// Clients of others.
+    /// Stations of others.
     pub global_clients: usize,
+    /// The LAN that the mesh interface is bridged to; left out without one, and without loop avoidance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lan: Option<LanRow>,
     /// The hard interfaces.
     pub interfaces: Vec<HardInterface>,
+}
+
+/// The LAN behind the mesh interface.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct LanRow {
+    /// Other nodes that are bridged to it.
+    pub gateways: usize,
+    /// How long broadcasts are still held back on the VLAN that waits longest, milliseconds; left out when they pass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_msecs: Option<u64>,
 }
 
 /// A VLAN of the mesh interface: `batctl vlan_json`.
@@ -164,6 +177,9 @@ pub struct BlaBackbone {
     pub bla_backbone: Address,
     /// CRC over its claims.
     pub bla_crc: u16,
+    /// Ours, while it is new: how long broadcasts of this VLAN are still held back, milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_msecs: Option<u64>,
 }
 
 /// An entry of the cache of IPv6 neighbours: there is no such table in batctl.

@@ -74,12 +74,7 @@ impl Node {
     /// There is none of that name: one sentence.
     pub(super) fn remove_interface(&mut self, name: &str) -> Result<(), String> {
         let Some(iface) = self.port_named(name) else {
-            let have: Vec<_> = self.ports.iter().map(|port| self.name(port.iface)).collect();
-            let have = if have.is_empty() { "none".to_owned() } else { have.join(", ") };
-            return Err(format!(
-                "{name}: not a hard interface of {} (has: {have})",
-                self.mesh.name
-            ));
+            return Err(self.no_such_port(name));
         };
         let attached = self.ports.get(iface).and_then(|port| port.attached.as_ref());
         if let Some(index) = attached.map(|attached| attached.link.index) {
@@ -89,6 +84,13 @@ impl Node {
         info!(interface = %name, "interface was taken out");
         self.adjust_mesh_mtu();
         Ok(())
+    }
+
+    /// The sentence for a name that no hard interface has.
+    pub(super) fn no_such_port(&self, name: &str) -> String {
+        let have: Vec<_> = self.ports.iter().map(|port| self.name(port.iface)).collect();
+        let have = if have.is_empty() { "none".to_owned() } else { have.join(", ") };
+        format!("{name}: not a hard interface of {} (has: {have})", self.mesh.name)
     }
 
     fn port_named(&self, name: &str) -> Option<Iface> {

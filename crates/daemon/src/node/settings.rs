@@ -73,8 +73,7 @@ impl Node {
             }
             (Some(name), None) => {
                 let port = self.ports.iter().find(|port| self.name(port.iface) == *name);
-                port.map(|port| Place::Interface(port.iface))
-                    .ok_or_else(|| format!("{name}: not a hard interface of {}", self.mesh.name))
+                port.map(|port| Place::Interface(port.iface)).ok_or_else(|| self.no_such_port(name))
             }
             (None, Some(id)) => {
                 let vid = Vid::from_tci(id);

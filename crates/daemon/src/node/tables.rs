@@ -7,7 +7,8 @@ use crate::control_socket::Table;
 use crate::settings::mode_name;
 use core::time::Duration;
 use noctule_fib::Iface;
-use noctule_wire::Vid;
+use noctule_wire::{Client, Vid};
+use std::collections::BTreeSet;
 use std::fs;
 
 /// Name of the only routing algorithm there is.
@@ -84,6 +85,10 @@ impl Node {
     fn status(&self) -> api::Status {
         let overview = self.engine.overview();
         let now = self.clock.now();
+        // The tables have groups, too, that somebody has joined, and a row for each node that announces a client.
+        let is_station = |client: &Client| !client.mac.is_group();
+        let local = self.engine.local_rows(now).into_iter().map(|row| row.client);
+        let global = self.engine.global_rows().into_iter().filter(|row| row.best);
         api::Status {
             pid: std::process::id(),
             uptime_msecs: now.as_millis(),
@@ -92,10 +97,20 @@ impl Node {
             orig_address: overview.primary.map(Into::into),
             originators: overview.originators,
             neighbors: self.engine.neighbour_rows(now).len(),
-            local_clients: overview.local_clients,
-            global_clients: overview.global_clients,
+            local_clients: local.filter(is_station).count(),
+            global_clients: global.map(|row| row.client).filter(is_station).count(),
+            lan: self.lan(),
             interfaces: self.interfaces(),
         }
+    }
+
+    fn lan(&self) -> Option<api::LanRow> {
+        self.engine.lan_group()?;
+        let rows = self.engine.backbone_rows(self.clock.now());
+        let others: BTreeSet<_> =
+            rows.iter().filter(|row| !row.own).map(|row| row.backbone).collect();
+        let waits = rows.iter().filter_map(|row| row.waits).max();
+        Some(api::LanRow { gateways: others.len(), waits_msecs: waits.map(millis) })
     }
 
     /// What is in no VLAN first.
@@ -137,8 +152,7 @@ impl Node {
             None => self.engine.originator_rows(now),
             Some(name) => {
                 let port = self.ports.iter().find(|port| self.name(port.iface) == name);
-                let port = port
-                    .ok_or_else(|| format!("{name}: not a hard interface of {}", self.mesh.name))?;
+                let port = port.ok_or_else(|| self.no_such_port(name))?;
                 self.engine.originator_rows_of(now, port.iface)
             }
         };
@@ -215,6 +229,7 @@ impl Node {
             bla_vid: vid_number(row.vid),
             bla_backbone: row.backbone.into(),
             bla_crc: row.crc,
+            waits_msecs: row.waits.map(millis),
         };
         self.engine.backbone_rows(self.clock.now()).into_iter().map(row).collect()
     }

@@ -163,6 +163,13 @@ const ELSEWHERE: [(&str, &str, &str); 4] = [
     ),
 ];
 
+/// Tables that have a switch of another name.
+const SWITCH_OF: [(&str, &str, &str); 3] = [
+    ("nd_cache", "ndc", "neighbour_discovery_cache"),
+    ("dat_cache", "dc", "distributed_arp_table"),
+    ("mcast_flags", "mf", "multicast_mode"),
+];
+
 /// Name and alias (empty if there is none) of every setting that `noctule set` knows or has a sentence about.
 pub fn setting_words() -> impl Iterator<Item = (&'static str, &'static str)> {
     let here = TABLE.iter().map(|row| (row.name, row.alias));
@@ -202,6 +209,11 @@ impl Setting {
                     format!("{}: a setting of single VLANs: name one with --vlan", row.name)
                 }
             });
+        }
+        if let Some((table, _, switch)) =
+            SWITCH_OF.iter().find(|(name, alias, _)| [*name, *alias].contains(&word))
+        {
+            return Err(format!("{table}: a table, no setting: its switch is \"{switch}\""));
         }
         let names: Vec<_> = TABLE.iter().map(|row| row.name).collect();
         Err(nearest(word, &names).map_or_else(
@@ -382,6 +394,16 @@ mod tests {
                 "hop_penlaty",
                 Scope::Mesh,
                 "hop_penlaty: no such setting: did you mean \"hop_penalty\"?",
+            ),
+            (
+                "nd_cache",
+                Scope::Mesh,
+                "nd_cache: a table, no setting: its switch is \"neighbour_discovery_cache\"",
+            ),
+            (
+                "dc",
+                Scope::Mesh,
+                "dat_cache: a table, no setting: its switch is \"distributed_arp_table\"",
             ),
             ("colour", Scope::Mesh, "colour: no such setting: \"noctule set\" lists them"),
             ("", Scope::Mesh, ": no such setting: \"noctule set\" lists them"),

@@ -18,10 +18,14 @@ fn bla_01_bla_16_bla_17_a_bridged_node_announces_itself_and_holds_back_broadcast
 fn bla_14_bla_39_bla_40_bla_73_the_gate_opens_with_the_third_period() {
     let mut a = Gateway::new(A);
     a.start(s(1));
+    assert_eq!(a.bla.backbone_rows(s(2))[0].waits, Some(Duration::from_secs(29)));
     a.run_to(ms(30_999));
     assert!(a.is_gate_closed(UNTAGGED));
+    let waits = |a: &Gateway, now| a.bla.backbone_rows(now)[0].waits;
+    assert_eq!(waits(&a, ms(30_999)), Some(Duration::from_millis(1)));
     a.run_to(s(31));
     assert!(!a.is_gate_closed(UNTAGGED));
+    assert_eq!(waits(&a, s(31)), None);
     let said = a.said();
     assert_eq!(said.len(), 4);
     assert!(said.iter().all(|claim| claim.claim_type == ClaimType::Announce), "BLA-14");

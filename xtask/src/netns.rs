@@ -3,6 +3,7 @@
 pub(crate) mod bridge;
 mod broadcast;
 mod commands;
+mod demo;
 mod forwarding;
 mod fragments;
 mod gateway;
@@ -98,6 +99,7 @@ const CASES: &[Case] = cases![
     start::a_stopped_node_leaves_nothing,
     start::a_start_that_fails_half_way_leaves_nothing,
     start::an_idle_node_is_small,
+    demo::demo_lan_shows_what_it_says,
     scripts::the_scripts_build_a_chain_and_a_diamond_and_take_them_down,
 ];
 

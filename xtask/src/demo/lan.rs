@@ -9,9 +9,9 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::{LIMIT, say};
 use crate::interop::echo::Echo;
-use crate::lab::{Lab, Namespace, Process, wait_for};
+use crate::lab::{Lab, Namespace, Process, Skipped, wait_for};
 use crate::netns::bridge::{Client, bridge};
-use crate::netns::lan::{SOON, dnsmasq, with_avahi};
+use crate::netns::lan::{SOON, dnsmasq, program, with_avahi};
 use crate::node::{Node, wait_for_ping};
 use crate::packages;
 
@@ -23,9 +23,10 @@ const GATEWAYS: [usize; 2] = [3, 4];
 /// Packets a second towards the phone.
 const RATE: u32 = 500;
 
-/// The programs, with their packages.
-const PROGRAMS: [(&str, &str); 6] = [
-    ("ip", "iproute2"),
+/// What a lease takes, with the packages.
+const DHCP: [(&str, &str); 2] = [("dnsmasq", "dnsmasq-base"), ("busybox", "busybox")];
+/// All programs.
+const PROGRAMS: [(&str, &str); 5] = [
     ("dnsmasq", "dnsmasq-base"),
     ("busybox", "busybox"),
     ("avahi-daemon", "avahi-daemon"),
@@ -57,6 +58,9 @@ impl Steps {
         let outcome = step();
         match &outcome {
             Ok(text) => say(start, text),
+            Err(reason) if reason.is::<Skipped>() => {
+                say(start, &format!("SKIPPED: {name}: {reason}"));
+            }
             Err(error) => say(start, &format!("FAILED: {name}: {error:#}")),
         }
         self.0.push((name.to_owned(), outcome));
@@ -66,8 +70,13 @@ impl Steps {
         println!("\n  what                                                result");
         let mut failed = Vec::new();
         for (name, outcome) in self.0 {
-            println!("  {name:<50}  {}", if outcome.is_ok() { "PASS" } else { "FAIL" });
-            if outcome.is_err() {
+            let result = match outcome {
+                Ok(_) => "PASS",
+                Err(reason) if reason.is::<Skipped>() => "SKIPPED",
+                Err(_) => "FAIL",
+            };
+            println!("  {name:<50}  {result}");
+            if result == "FAIL" {
                 failed.push(name);
             }
         }
@@ -79,8 +88,8 @@ impl Steps {
     }
 }
 
-/// Shows it.
-pub(super) fn show(program: &Path) -> Result<()> {
+/// Shows it. What needs a program that is not there is left out.
+pub(crate) fn show(program: &Path) -> Result<()> {
     let lab = Lab::new("demo-lan")?;
     println!("{PICTURE}");
     let mut nodes = Vec::new();
@@ -118,6 +127,9 @@ pub(super) fn show(program: &Path) -> Result<()> {
         routers.iter().zip(GATEWAYS).zip(["100,10.98.0.149", "150,10.98.0.199"])
     {
         router.plug(&lab, &nodes[node])?;
+        if packages::find("dnsmasq").is_none() {
+            continue;
+        }
         let range = format!("--dhcp-range=10.98.0.{range},2m");
         servers.push(dnsmasq(&router.namespace, &[&range, "--no-ping", "--dhcp-authoritative"])?);
     }
@@ -128,10 +140,14 @@ pub(super) fn show(program: &Path) -> Result<()> {
     let mut steps = Steps::default();
     let mut address = None;
     let mut chosen = None;
+    steps.take(start, "a gateway is chosen", || {
+        let index = gateway(&nodes)?;
+        chosen = Some(index);
+        println!("\n$ noctule gateways\n{}", nodes[0].ask(&["gateways"])?);
+        Ok(format!("anna knows both gateways and has chosen {}", NAMES[index]))
+    });
     steps.take(start, "a lease over three hops", || {
-        chosen = Some(gateway(&nodes)?);
-        say(start, "anna knows both gateways and has chosen one (noctule gateways):");
-        println!("\n{}", nodes[0].ask(&["gateways"])?);
+        needs(&DHCP)?;
         let (lease, server, took) = lease(&laptop.namespace)?;
         laptop.namespace.add_address("eth0", &format!("{lease}/24"))?;
         address = Some(lease);
@@ -157,15 +173,13 @@ pub(super) fn show(program: &Path) -> Result<()> {
     steps.take(start, "a phone walks while packets run towards it", || {
         roam(start, &lab, &nodes, &phone, &printer)
     });
+    let dead = chosen.unwrap_or(GATEWAYS[0]);
+    let other = if dead == GATEWAYS[0] { 1 } else { 0 };
+    say(start, &format!("the power of {} is cut (SIGKILL)", NAMES[dead]));
+    nodes[dead].kill()?;
+    let died = Instant::now();
     steps.take(start, "a gateway dies, and leases come from the other", || {
-        let dead = match chosen {
-            Some(chosen) => chosen,
-            None => gateway(&nodes)?,
-        };
-        say(start, &format!("the power of {} is cut (SIGKILL)", NAMES[dead]));
-        nodes[dead].kill()?;
-        let died = Instant::now();
-        let other = if dead == GATEWAYS[0] { 1 } else { 0 };
+        needs(&DHCP)?;
         let (lease, server, _) = lease(&laptop.namespace)?;
         let took = died.elapsed();
         ensure!(server == routers[other].address(), "{} gave it", router_name(server));
@@ -177,8 +191,20 @@ pub(super) fn show(program: &Path) -> Result<()> {
             NAMES[dead]
         ))
     });
+    steps.take(start, "the other gateway is chosen", || {
+        let heir = &nodes[GATEWAYS[other]];
+        wait_for(LIMIT, "anna has chosen the other gateway", || {
+            let rows = nodes[0].table("gateways")?;
+            let is = |row: &serde_json::Value| {
+                row["best"] == true && row["orig_address"] == *heir.originator()
+            };
+            ensure!(rows.iter().any(is), "{rows:?}");
+            Ok(())
+        })?;
+        Ok(format!("anna has chosen {} (noctule gateways)", heir.name()))
+    });
     steps.take(start, "the other LAN is still there", || {
-        let router = if chosen == Some(GATEWAYS[0]) { &routers[1] } else { &routers[0] };
+        let router = &routers[other];
         let took = wait_for_ping(&laptop.namespace, router.address(), LIMIT)?;
         Ok(format!(
             "ping {laptop_address} -> {}: answered ({:.2} s of trying)",
@@ -215,6 +241,11 @@ fn gateway(nodes: &[Node]) -> Result<usize> {
         let is = |index: &&usize| best["orig_address"] == *nodes[**index].originator();
         GATEWAYS.iter().find(is).copied().with_context(|| format!("{best} is no gateway here"))
     })
+}
+
+/// Whether the programs of a step are there; if not, it is skipped.
+fn needs(programs: &[(&str, &str)]) -> Result<()> {
+    programs.iter().try_for_each(|(name, package)| program(name, package).map(drop))
 }
 
 /// Asks for an address once a second: it, the server that gave it, and how long that took.
@@ -297,7 +328,38 @@ fn roam(
     Ok(text)
 }
 
-/// Makes sure of the programs, before anything is built.
-pub(super) fn prepare() -> Result<()> {
-    packages::ensure(&PROGRAMS)
+/// Installs the programs where that is allowed, before anything is built. What is not there then is left out.
+pub(super) fn prepare() {
+    if let Err(error) = packages::ensure(&PROGRAMS) {
+        println!("{error:#}\nThe steps that need what is missing are skipped.");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What cannot be tried is no failure, and keeps nothing from being tried.
+    #[test]
+    fn a_missing_program_skips_its_steps_only() {
+        let start = Instant::now();
+        let mut steps = Steps::default();
+        let mut taken = 0;
+        steps.take(start, "one", || {
+            needs(&[("sh", "dash"), ("no-such-program", "its-package")])?;
+            taken += 1;
+            Ok(String::new())
+        });
+        let reason = format!("{:#}", steps.0[0].1.as_ref().unwrap_err());
+        assert_eq!(reason, "no no-such-program (apt install its-package)");
+        steps.take(start, "two", || {
+            taken += 1;
+            Ok("done".into())
+        });
+        assert_eq!(taken, 1);
+        steps.summary().unwrap();
+        let mut steps = Steps::default();
+        steps.take(start, "three", || bail!("broken"));
+        assert_eq!(steps.summary().unwrap_err().to_string(), "did not work: three");
+    }
 }

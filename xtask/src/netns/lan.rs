@@ -15,9 +15,10 @@ use crate::packages;
 pub(crate) const SOON: Duration = Duration::from_secs(30);
 
 /// The path of a program, or why the case cannot run.
-pub(super) fn program(name: &str, package: &str) -> Result<String> {
+pub(crate) fn program(name: &str, package: &str) -> Result<String> {
     let found = packages::find(name);
-    let path = found.ok_or_else(|| Skipped::because(format!("no {name} (package {package})")))?;
+    let path =
+        found.ok_or_else(|| Skipped::because(format!("no {name} (apt install {package})")))?;
     Ok(path.display().to_string())
 }
 

@@ -71,7 +71,10 @@ impl Player {
                     packet::packet_type(&packet).expect("only good packets leave");
                     assert!(packet.get(2).is_some_and(|ttl| *ttl > 0), "a spent TTL");
                 }
-                Output::ToHost { .. } | Output::Answer(_) | Output::Event(_) => {}
+                Output::ToHost { .. }
+                | Output::Answer(_)
+                | Output::Event(_)
+                | Output::Measure { .. } => {}
             }
         }
         let seen = self.engine.overview();

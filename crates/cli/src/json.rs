@@ -75,6 +75,7 @@ mod tests {
     fn mgmt_31_an_empty_dump_and_a_strange_name() {
         assert_eq!(printed(&Vec::<Neighbor>::new()), "[]\n");
         let row = Neighbor {
+            throughput: None,
             hard_ifindex: 3,
             hard_ifname: "a\"b\\c\u{1}".into(),
             last_seen_msecs: 0,

@@ -147,6 +147,16 @@ impl Kinds {
     }
 }
 
+/// What fits the algorithm of the node.
+pub(crate) fn of<'t>(mesh: &Mesh, iv: &'t str, v: &'t str) -> &'t str {
+    if mesh.algo_name == "BATMAN_V" { v } else { iv }
+}
+
+/// A throughput of units of 100 kbit/s, in Mbit/s, as wide as tables have it.
+pub(crate) fn mbit_wide(units: u32) -> String {
+    format!("{:>9}.{}", units / 10, units % 10)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -23,6 +23,7 @@ mod tq;
 mod window;
 
 use crate::interfaces::Interfaces;
+use crate::routing::RoutingEvent;
 use crate::{Context, Routing};
 use core::time::Duration;
 use emission::Cycle;
@@ -32,24 +33,6 @@ use noctule_wire::{Instant, Mac, SeqNo};
 use originator::Originators;
 use queue::Queue;
 use std::collections::VecDeque;
-
-/// What the rest of the engine has to know.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum IvEvent {
-    /// TVLVs of an OGM of `originator` that is newer than the last one whose TVLVs were used (IV-55, TVLV-22).
-    Tvlvs {
-        originator: Mac,
-        /// Whether it had a default route before this record (TT-84).
-        had_router: bool,
-        area: Vec<u8>,
-    },
-    /// The last router of `originator` in some view is gone (IV-75, TT-73).
-    RouteLost(Mac),
-    /// The originator is forgotten (IV-88).
-    Gone(Mac),
-    /// [`BatmanIv::neighbours`] of some interface may have changed (IV-92).
-    NeighboursChanged,
-}
 
 /// The routing algorithm B.A.T.M.A.N. IV.
 #[derive(Debug, Default)]
@@ -64,7 +47,7 @@ pub(crate) struct BatmanIv {
     /// How long the records of the frame at hand wait at least before they are repeated (FWD_DELAY).
     forward_delay: Duration,
     pauses: eviction::Pauses,
-    events: VecDeque<IvEvent>,
+    events: VecDeque<RoutingEvent>,
     /// `None` until the first interface is attached.
     next_purge: Option<Instant>,
 }
@@ -126,7 +109,7 @@ impl BatmanIv {
     }
 
     /// The next thing the rest of the engine has to know, oldest first.
-    pub(crate) fn poll_event(&mut self) -> Option<IvEvent> {
+    pub(crate) fn poll_event(&mut self) -> Option<RoutingEvent> {
         self.events.pop_front()
     }
 

@@ -1,13 +1,13 @@
 //! The engine: one input in, any number of outputs out.
 //!
-//! The parts (`interfaces`, `batman_iv`, `translation_table`, `icmp`) know nothing of each other; this file takes what
+//! The parts (`interfaces`, `algorithm`, `translation_table`, `icmp`) know nothing of each other; this file takes what
 //! one says and tells the others.
 
 mod run;
 
 pub use run::Engine;
 
-use crate::{HostMulticast, IfaceSettings, Settings};
+use crate::{HostMulticast, IfaceSettings, Measured, Settings};
 use noctule_fib::{BridgeNews, Iface, NextHop, View, VlanSet};
 use noctule_wire::{Client, Mac, Vid};
 
@@ -108,6 +108,15 @@ pub enum Input<'a> {
         /// All of them.
         settings: IfaceSettings,
     },
+    /// How fast a link is: the answer to [`Output::Measure`] (03-batman-v.md section 5).
+    Measured {
+        /// Our interface.
+        iface: Iface,
+        /// The neighbour that was asked for; `None`: all on that link.
+        neighbour: Option<Mac>,
+        /// What the system knows.
+        measured: Measured,
+    },
     /// The instant of [`Engine::next_deadline`](crate::Engine::next_deadline) has come.
     Deadline,
 }
@@ -156,6 +165,13 @@ pub enum Output {
         /// The whole frame.
         frame: Vec<u8>,
     },
+    /// Find out how fast a link is right now, and hand in [`Input::Measured`].
+    Measure {
+        /// Our interface.
+        iface: Iface,
+        /// The neighbour on a wireless link; `None`: the interface is wired.
+        neighbour: Option<Mac>,
+    },
     /// Route this unicast style packet (no outer header) to an originator, in fragments where it must (FWD-72, FWD-113).
     ToOriginator {
         /// To whom.
@@ -202,6 +218,8 @@ pub enum Event {
     },
     /// An originator starts its numbering over (IV-42): a restart, or somebody playing with sequence numbers.
     SequenceReset(Mac),
+    /// Nobody knows how fast this wired link is: it counts as 1 Mbit/s (V-23).
+    SpeedUnknown(Iface),
     /// The local table takes no further client.
     LocalTableFull,
     /// What passes to a neighbour is not, or not any more, what the interface's MTU says.

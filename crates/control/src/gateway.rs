@@ -12,13 +12,13 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use crate::{Context, Event, GatewayMode, Routing, Settings};
+use crate::{Context, Event, GatewayMode, Metric, Routing, RoutingAlgorithm, Settings};
 use core::time::Duration;
 use noctule_fib::{NextHop, View};
 use noctule_wire::tvlv::gateway::Gateway;
 use noctule_wire::tvlv::{Containers, Kind};
 use noctule_wire::{Instant, Mac};
-use selection::Standing;
+use selection::{Class, Standing};
 use table::Table;
 
 /// Time between two elections (GW-20).
@@ -31,8 +31,8 @@ pub struct GatewayRow {
     pub originator: Mac,
     /// Whether it is the chosen one.
     pub best: bool,
-    /// Quality of the route, 0 to 255.
-    pub tq: u8,
+    /// How good the route is; what it announces is not counted in (V-93).
+    pub metric: Metric,
     /// The neighbour that leads there.
     pub router: NextHop,
     /// What it announces.
@@ -45,7 +45,7 @@ pub(crate) struct GatewayChoice {
     table: Table,
     /// What the last call of [`Self::settings_changed`] has seen.
     mode: GatewayMode,
-    class: u8,
+    class: Class,
     chosen: Option<Mac>,
     /// An election is due even if the chosen gateway is well (GW-24).
     flag: bool,
@@ -61,7 +61,7 @@ pub(crate) fn own_value(settings: &Settings) -> Option<[u8; Gateway::LEN]> {
 impl GatewayChoice {
     /// Mode, class or bandwidths may be others (GW-24, GW-52).
     pub(crate) fn settings_changed(&mut self, ctx: &mut Context<'_>) {
-        let (mode, class) = (ctx.settings.gateway_mode, ctx.settings.gateway_class);
+        let (mode, class) = (ctx.settings.gateway_mode, Class::of(ctx.settings));
         if (mode, class) == (self.mode, self.class) {
             return;
         }
@@ -90,8 +90,10 @@ impl GatewayChoice {
         area: &[u8],
     ) {
         self.table.heard(originator, ctx.now);
-        // One without any container says nothing (GW-07).
-        if area.is_empty() || !routing.knows(originator) {
+        // With IV one without any container says nothing (GW-07), with V that there is no gateway (V-58).
+        let silent =
+            area.is_empty() && ctx.settings.routing_algorithm == RoutingAlgorithm::BatmanIv;
+        if silent || !routing.knows(originator) {
             return;
         }
         let said = Containers::new(area)
@@ -107,11 +109,8 @@ impl GatewayChoice {
             return;
         }
         self.flag |= self.chosen.is_none_or(|chosen| {
-            selection::eligible(
-                self.class,
-                routing.metric(originator),
-                self.metric(routing, chosen),
-            )
+            let merit = |mac| self.merit(routing, mac);
+            selection::eligible(self.class, merit(originator), merit(chosen))
         });
     }
 
@@ -149,15 +148,18 @@ impl GatewayChoice {
     }
 
     /// The gateways that a route leads to, the one that came last first.
-    pub(crate) fn rows(&self, routing: &dyn Routing) -> Vec<GatewayRow> {
+    pub(crate) fn rows(
+        &self,
+        routing: &dyn Routing,
+        measure: impl Fn(u32) -> Metric,
+    ) -> Vec<GatewayRow> {
         let mut rows = Vec::new();
         for (originator, entry) in self.table.newest_first() {
             let Some(router) = routing.router(originator, View::Default) else { continue };
-            let tq = routing.metric(originator).unwrap_or(0);
             rows.push(GatewayRow {
                 originator,
                 best: self.chosen == Some(originator),
-                tq: u8::try_from(tq).unwrap_or(u8::MAX),
+                metric: measure(routing.metric(originator).unwrap_or(0)),
                 router,
                 bandwidth: entry.bandwidth,
             });
@@ -171,7 +173,7 @@ impl GatewayChoice {
         let standing = |mac: Mac| {
             let entry = self.table.get(mac)?;
             let silent = entry.silent_at() <= ctx.now;
-            Some(Standing::new(routing.metric(mac)?, entry.bandwidth, silent))
+            Some(Standing::new(self.class, routing.metric(mac)?, entry.bandwidth, silent))
         };
         let best = || {
             let list = self.table.newest_first();
@@ -212,7 +214,9 @@ impl GatewayChoice {
         });
     }
 
-    fn metric(&self, routing: &dyn Routing, chosen: Mac) -> Option<u32> {
-        self.table.get(chosen).and_then(|_| routing.metric(chosen))
+    /// What counts of a gateway when its announcement comes (GW-33, GW-42).
+    fn merit(&self, routing: &dyn Routing, mac: Mac) -> Option<u32> {
+        let entry = self.table.get(mac)?;
+        Some(self.class.merit(routing.metric(mac)?, entry.bandwidth))
     }
 }

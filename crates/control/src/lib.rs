@@ -4,7 +4,9 @@
 //! [`noctule_fib`] tables, and gives out [`Output`]s to be carried out. It owns no socket, reads no clock and draws its
 //! randomness from a seed: a test is a table, a simulation a loop, and a bug replays.
 
+mod algorithm;
 mod batman_iv;
+mod batman_v;
 mod bridge_loop_avoidance;
 mod context;
 mod distributed_arp_table;
@@ -22,12 +24,14 @@ mod snapshot;
 mod translation_table;
 mod tvlv;
 
+pub use algorithm::RoutingAlgorithm;
+pub use batman_v::Measured;
 pub use bridge_loop_avoidance::{BackboneRow, ClaimRow};
 pub use context::Context;
 pub use engine::{Engine, Event, Input, Link, Output, Probe, ProbeAnswer};
 pub use gateway::GatewayRow;
 pub use multicast::{BridgeMulticast, HostMulticast, MulticastRow, OwnMulticast, Querier};
 pub use rng::Rng;
-pub use routing::{NeighbourRow, OriginatorRow, Routing};
+pub use routing::{Metric, NeighbourRow, OriginatorRow, Routing};
 pub use settings::{GatewayMode, IfaceSettings, Limits, Settings};
 pub use snapshot::{GlobalRow, InterfaceRow, LocalRow, Overview};

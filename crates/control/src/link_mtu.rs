@@ -11,7 +11,7 @@
 
 mod search;
 
-use crate::batman_iv::BatmanIv;
+use crate::algorithm::Algorithm;
 use crate::interfaces::Interfaces;
 use crate::{Context, Event, Output};
 use core::time::Duration;
@@ -121,11 +121,11 @@ impl LinkMtus {
         &mut self,
         ctx: &mut Context<'_>,
         interfaces: &Interfaces,
-        batman_iv: &BatmanIv,
+        routing: &Algorithm,
     ) {
         if self.next_look <= ctx.now {
             self.next_look = ctx.now + LOOK;
-            self.look(ctx, interfaces, batman_iv);
+            self.look(ctx, interfaces, routing);
         }
         let due: Vec<_> = self
             .links
@@ -170,8 +170,8 @@ impl LinkMtus {
         false
     }
 
-    fn look(&mut self, ctx: &mut Context<'_>, interfaces: &Interfaces, batman_iv: &BatmanIv) {
-        let rows = batman_iv.neighbour_rows(ctx.now);
+    fn look(&mut self, ctx: &mut Context<'_>, interfaces: &Interfaces, routing: &Algorithm) {
+        let rows = routing.neighbour_rows(ctx.now);
         let here = |iface: Iface, mac: Mac| {
             rows.iter().any(|row| (row.iface, row.neighbour) == (iface, mac))
                 && interfaces.active(iface).is_some()
@@ -187,7 +187,7 @@ impl LinkMtus {
             if mtu > FLOOR
                 && self.links.len() < LINKS_MAX
                 && !self.links.contains_key(&key)
-                && batman_iv.has_echoed(row.neighbour)
+                && routing.hears_us(row.neighbour)
             {
                 let phase = Phase::Until(ctx.now + SETTLE);
                 self.links.insert(

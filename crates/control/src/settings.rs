@@ -1,13 +1,17 @@
 //! What the engine can be told. Defaults are those of `batman-adv` (02-batman-iv.md section 1).
 
+use crate::RoutingAlgorithm;
 use core::time::Duration;
 use noctule_fib::Isolation;
+use noctule_wire::Elp;
 use noctule_wire::tvlv::gateway::Gateway;
 use std::sync::Arc;
 
-/// Settings of the whole mesh interface. All can change at run time.
+/// Settings of the whole mesh interface. All but the first can change at run time.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Settings {
+    /// How routes are found; cannot change while the node lives.
+    pub routing_algorithm: RoutingAlgorithm,
     /// Time between own OGMs; 40 ms to 2^31-1 ms, clamped by [`Self::clamp`].
     pub orig_interval: Duration,
     /// What each forwarded OGM loses: TQ · (255 - penalty) / 255.
@@ -36,8 +40,9 @@ pub struct Settings {
     pub gateway_mode: GatewayMode,
     /// What a gateway server announces; neither number is 0.
     pub gateway_bandwidth: Gateway,
-    /// When a gateway client leaves its gateway for a better one (08-gateway.md section 6); 1 to 255.
-    pub gateway_class: u8,
+    /// When a gateway client leaves its gateway for a better one (08-gateway.md section 6): with B.A.T.M.A.N. IV 1 to 255,
+    /// with B.A.T.M.A.N. V by how much the other must be faster, units of 100 kbit/s.
+    pub gateway_class: u32,
     /// Bounds of the tables.
     pub limits: Limits,
 }
@@ -45,6 +50,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            routing_algorithm: RoutingAlgorithm::default(),
             orig_interval: Duration::from_millis(1000),
             hop_penalty: 30,
             aggregation: true,
@@ -76,7 +82,7 @@ impl Settings {
     pub fn clamp(mut self) -> Self {
         self.orig_interval =
             self.orig_interval.clamp(Self::ORIG_INTERVAL_MIN, Self::ORIG_INTERVAL_MAX);
-        self.gateway_class = self.gateway_class.max(1);
+        self.gateway_class = self.gateway_class.clamp(1, self.routing_algorithm.class_max());
         // A 0 would say "no gateway" to everybody (GW-03).
         let Gateway { down, up } = &mut self.gateway_bandwidth;
         down.0 = down.0.max(1);
@@ -135,9 +141,37 @@ impl Default for Limits {
     }
 }
 
-/// Settings of one hard interface.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+/// Settings of one hard interface. All can change at run time.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct IfaceSettings {
-    /// Additional penalty on what arrives here: TQ · (255 - penalty) / 255 (IV-63).
+    /// Additional penalty on what arrives here: metric · (255 - penalty) / 255 (IV-63, V-61).
     pub hop_penalty: u8,
+    /// Time between ELPs (B.A.T.M.A.N. V); 20 ms to 2^31-1 ms.
+    pub elp_interval: Duration,
+    /// How fast the link counts as, units of 100 kbit/s (B.A.T.M.A.N. V); 0: as fast as it is (V-19).
+    pub throughput_override: u32,
+}
+
+impl Default for IfaceSettings {
+    fn default() -> Self {
+        Self {
+            hop_penalty: 0,
+            elp_interval: Duration::from_millis(Elp::INTERVAL_MS.into()),
+            throughput_override: 0,
+        }
+    }
+}
+
+impl IfaceSettings {
+    /// Shortest ELP interval.
+    pub const ELP_INTERVAL_MIN: Duration = Duration::from_millis(20);
+    /// Longest ELP interval.
+    pub const ELP_INTERVAL_MAX: Duration = Duration::from_millis(0x7fff_ffff);
+
+    /// With every value inside its range.
+    #[must_use]
+    pub fn clamp(mut self) -> Self {
+        self.elp_interval = self.elp_interval.clamp(Self::ELP_INTERVAL_MIN, Self::ELP_INTERVAL_MAX);
+        self
+    }
 }

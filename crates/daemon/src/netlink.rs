@@ -21,6 +21,7 @@ mod multicast;
 mod neighbour;
 mod setter;
 mod socket;
+mod speedometer;
 mod wireless;
 
 pub use bridge::port_vlans;
@@ -32,6 +33,7 @@ pub use monitor::{LinkEvent, Monitor};
 pub use multicast::MulticastMonitor;
 pub use neighbour::neighbour;
 pub use setter::{SetError, Setter};
+pub use speedometer::Speedometer;
 
 use message::{Body, Request};
 use socket::{Datagram, Socket};

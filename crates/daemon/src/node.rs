@@ -26,7 +26,7 @@ use crate::api::{Reply, ReplyLine};
 use crate::clock::{Clock, poll_timeout_ms};
 use crate::control_socket::{Asked, Hub, Question, Table};
 use crate::log::Verbosity;
-use crate::netlink::{BridgePorts, Monitor, MulticastMonitor, PortKind};
+use crate::netlink::{BridgePorts, Monitor, MulticastMonitor, PortKind, Speedometer};
 use crate::settings::Config;
 use crate::wake::Wake;
 use crate::worker::{Command, Punted};
@@ -100,6 +100,8 @@ pub(crate) struct Node {
     pub(crate) wake: Wake,
     pub(crate) signals: SignalFd,
     pub(crate) monitor: Monitor,
+    /// Asks how fast links are.
+    pub(crate) speedometer: Speedometer,
     pub(crate) multicast: MulticastMonitor,
     /// When to look at the host's multicast memberships next.
     pub(crate) multicast_at: Instant,

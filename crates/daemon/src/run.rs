@@ -6,7 +6,7 @@ use crate::control_socket::{Acceptor, Hub, QUESTIONS_MAX, Service};
 use crate::instance::{Instance, NoInstance};
 use crate::netlink::{
     self, BadInterface, BridgePorts, Links, MESH_ALIAS, Monitor, MulticastMonitor, Setter,
-    check_hard_interface, is_held_by_another, other_meshes,
+    Speedometer, check_hard_interface, is_held_by_another, other_meshes,
 };
 use crate::node::{
     End, MULTICAST_PERIOD, MeshInterface, Node, Ports, Probes, Rest, WithoutGateway, WorkerLine,
@@ -191,6 +191,7 @@ fn start(config: Config, signals: SignalFd, links: &Links) -> Result<Started, St
         wake: engine_wake.clone(),
         signals,
         monitor,
+        speedometer: Speedometer::default(),
         tap_gone,
         multicast: MulticastMonitor::open().map_err(cannot("watch the multicast memberships"))?,
         multicast_at: clock.now() + MULTICAST_PERIOD,

@@ -14,7 +14,7 @@ pub(crate) use gateway::mode_name;
 pub use live::setting_words;
 pub use nearest::nearest;
 
-use noctule_control as control;
+use noctule_control::{self as control, RoutingAlgorithm};
 use noctule_fib::Isolation;
 use noctule_wire::{Mac, Vid};
 use serde::Deserialize;
@@ -32,6 +32,8 @@ pub const MESH_DEFAULT: &str = "bat0";
 pub struct Written {
     /// Name of the mesh interface.
     pub mesh: Option<String>,
+    /// Routing algorithm: batman-iv or batman-v.
+    pub algorithm: Option<String>,
     /// Its MAC address.
     pub mesh_mac: Option<String>,
     /// Its MTU, bytes.
@@ -109,11 +111,22 @@ pub struct WrittenInterface {
     /// Additional penalty on what arrives here, of 255.
     #[serde(default)]
     pub hop_penalty: Option<i64>,
+    /// Time between ELPs, milliseconds.
+    #[serde(default)]
+    pub elp_interval: Option<i64>,
+    /// How fast the link counts as, like 54mbit; 0: as fast as it is.
+    #[serde(default)]
+    pub throughput_override: Option<String>,
 }
+
+/// Routing algorithms by the names that settings have for them.
+const ALGORITHMS: &[(&str, RoutingAlgorithm)] =
+    &[("batman-iv", RoutingAlgorithm::BatmanIv), ("batman-v", RoutingAlgorithm::BatmanV)];
 
 /// Names of the settings in a file, as [`Written`] has them.
 const KEYS: &[&str] = &[
     "mesh",
+    "algorithm",
     "mesh_mac",
     "mtu",
     "socket",
@@ -144,7 +157,7 @@ const KEYS: &[&str] = &[
     "vlan",
 ];
 /// Names of the settings of an `[[interface]]`.
-const INTERFACE_KEYS: &[&str] = &["name", "hop_penalty"];
+const INTERFACE_KEYS: &[&str] = &["name", "hop_penalty", "elp_interval", "throughput_override"];
 /// Names of the settings of a `[[vlan]]`.
 const VLAN_KEYS: &[&str] = &["id", "ap_isolation"];
 
@@ -279,13 +292,21 @@ impl Written {
             file.interfaces
         } else {
             let merge = |interface: WrittenInterface| {
-                let filed = from_file.remove(&interface.name).and_then(|filed| filed.hop_penalty);
-                WrittenInterface { hop_penalty: interface.hop_penalty.or(filed), ..interface }
+                let filed = from_file.remove(&interface.name).unwrap_or_default();
+                WrittenInterface {
+                    hop_penalty: interface.hop_penalty.or(filed.hop_penalty),
+                    elp_interval: interface.elp_interval.or(filed.elp_interval),
+                    throughput_override: interface
+                        .throughput_override
+                        .or(filed.throughput_override),
+                    ..interface
+                }
             };
             self.interfaces.into_iter().map(merge).collect()
         };
         Self {
             mesh: self.mesh.or(file.mesh),
+            algorithm: self.algorithm.or(file.algorithm),
             mesh_mac: self.mesh_mac.or(file.mesh_mac),
             mtu: self.mtu.or(file.mtu),
             socket: self.socket.or(file.socket),
@@ -338,6 +359,7 @@ impl Written {
     fn values(&self) -> Result<Config, BadSetting> {
         let Self {
             mesh,
+            algorithm,
             mesh_mac,
             mtu,
             socket,
@@ -373,6 +395,8 @@ impl Written {
                 "the kernel keeps this name for itself (net.ipv4.conf): choose another",
             ));
         }
+        let algorithm =
+            algorithm.as_deref().map_or(Ok(RoutingAlgorithm::default()), algorithm_named)?;
         let engine = control::Settings::default();
         let orig_interval_default = engine.orig_interval.as_millis() as i64;
         let orig_interval = in_range(
@@ -424,7 +448,10 @@ impl Written {
                     .map_or(Ok(engine.gateway_bandwidth), |text| {
                         gateway::bandwidth(text, engine.gateway_bandwidth)
                     })?,
-                gateway_class: gw_sel_class.map_or(Ok(engine.gateway_class), gateway::class)?,
+                gateway_class: gw_sel_class.map_or(Ok(algorithm.default_class()), |class| {
+                    gateway::class(algorithm, class)
+                })?,
+                routing_algorithm: algorithm,
                 limits: engine.limits,
             },
             rx_frames: in_range("rx_frames", rx_frames.unwrap_or(512), 16, 16_384, "frames")?,
@@ -466,10 +493,24 @@ fn forceflood(forceflood: Option<bool>, mode: Option<bool>) -> Result<Option<boo
 
 impl WrittenInterface {
     fn meant(&self) -> Result<InterfaceConfig, BadSetting> {
-        let Self { name, hop_penalty } = self;
+        let Self { name, hop_penalty, elp_interval, throughput_override } = self;
+        let default = control::IfaceSettings::default();
+        let elp_interval = in_range(
+            "elp_interval",
+            elp_interval.unwrap_or(default.elp_interval.as_millis() as i64),
+            control::IfaceSettings::ELP_INTERVAL_MIN.as_millis() as i64,
+            control::IfaceSettings::ELP_INTERVAL_MAX.as_millis() as i64,
+            "milliseconds",
+        )?;
         Ok(InterfaceConfig {
             name: interface_name("interface", name)?,
-            engine: control::IfaceSettings { hop_penalty: penalty(hop_penalty.unwrap_or(0))? },
+            engine: control::IfaceSettings {
+                hop_penalty: penalty(hop_penalty.unwrap_or(0))?,
+                elp_interval: Duration::from_millis(u64::from(elp_interval)),
+                throughput_override: throughput_override
+                    .as_deref()
+                    .map_or(Ok(0), gateway::throughput_override)?,
+            },
         })
     }
 }
@@ -532,6 +573,14 @@ fn in_range(
         .ok()
         .filter(|_| (min..=max).contains(&value))
         .ok_or_else(|| BadSetting::new(key, value, format!("must be {min} to {max} {unit}")))
+}
+
+fn algorithm_named(text: &str) -> Result<RoutingAlgorithm, BadSetting> {
+    let found =
+        ALGORITHMS.iter().find(|(name, algorithm)| [*name, algorithm.name()].contains(&text));
+    found
+        .map(|(_, algorithm)| *algorithm)
+        .ok_or_else(|| BadSetting::new("algorithm", text, "must be batman-iv or batman-v"))
 }
 
 fn penalty(value: i64) -> Result<u8, BadSetting> {

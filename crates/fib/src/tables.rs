@@ -27,6 +27,17 @@ struct Tables {
     gateway: AtomicU64,
     fragment_seqno: AtomicU32,
     broadcast_seqno: AtomicU32,
+    /// How many frames left to each wireless neighbour, by [`unicast_slot`].
+    unicasts: [AtomicU32; UNICAST_SLOTS],
+}
+
+/// More than the wireless neighbours of a node; two that share a slot look busy both.
+const UNICAST_SLOTS: usize = 256;
+
+fn unicast_slot(hop: NextHop) -> usize {
+    let [.., last_but_one, last] = hop.mac.0;
+    let mixed = last ^ last_but_one.rotate_left(3) ^ (hop.iface.index() as u8).rotate_left(4);
+    usize::from(mixed)
 }
 
 /// A reader's handle; cheap to clone, one for each thread.
@@ -135,6 +146,11 @@ impl Guard<'_> {
         self.tables.fragment_seqno.fetch_add(1, Ordering::Relaxed) as u16
     }
 
+    /// Notes that a frame leaves to a wireless neighbour (V-85).
+    pub fn count_unicast(&self, hop: NextHop) {
+        self.tables.unicasts[unicast_slot(hop)].fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Takes the next sequence number for a broadcast of our own (FWD-38).
     pub fn next_broadcast_seqno(&self) -> SeqNo {
         SeqNo(self.tables.broadcast_seqno.fetch_add(1, Ordering::Relaxed))
@@ -174,6 +190,7 @@ impl Writer {
             gateway: AtomicU64::new(Gateway::Off.to_bits()),
             fragment_seqno: AtomicU32::new(u32::from(fragment_seqno)),
             broadcast_seqno: AtomicU32::new(broadcast_seqno.0),
+            unicasts: [const { AtomicU32::new(0) }; UNICAST_SLOTS],
         };
         Self {
             tables: Arc::new(tables),
@@ -318,6 +335,11 @@ impl Writer {
         } else {
             self.tables.backbones.remove(&mut self.backbones, key, &guard);
         }
+    }
+
+    /// Differs from what it was before if frames have left to this wireless neighbour since.
+    pub fn unicasts(&self, hop: NextHop) -> u32 {
+        self.tables.unicasts[unicast_slot(hop)].load(Ordering::Relaxed)
     }
 
     /// When the data plane last saw a frame of this client of ours, rounded down to 100 ms.

@@ -85,6 +85,8 @@ discards! {
     UnknownNeighbour = "unknown_neighbour",
     /// An OGM whose TQ is 0 (IV-51).
     ZeroTq = "zero_tq",
+    /// A record of a way without throughput, or padding (V-47).
+    ZeroThroughput = "zero_throughput",
     /// An OGM that came through our own next hop (IV-54), or carries the not-best flag (IV-37).
     NotBest = "not_best",
     /// A request, answer or advertisement above the rate that is allowed (TT-87, TT-98, TT-107).

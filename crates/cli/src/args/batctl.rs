@@ -42,19 +42,9 @@ const ABSENT: &[(&str, &str, &str)] = &[
         "none here: look at \"noctule events\", or at the log with \"noctule set loglevel debug\"",
     ),
     (
-        "elp_interval",
-        "et",
-        "a setting of BATMAN_V: BATMAN_IV, which runs here, has \"noctule set orig_interval\"",
-    ),
-    (
         "tcpdump",
         "td",
         "none here: tcpdump and Wireshark show the frames, like \"tcpdump -i wlan0 ether proto 0x4305\"",
-    ),
-    (
-        "throughput_override",
-        "to",
-        "a setting of BATMAN_V: BATMAN_IV, which runs here, has \"noctule set hop_penalty N --interface NAME\"",
     ),
     ("throughputmeter", "tp", "none here: measure between two hosts, with iperf3 for instance"),
 ];

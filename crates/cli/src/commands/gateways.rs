@@ -8,6 +8,8 @@ use crate::{Status, json};
 use noctule_daemon::api::{Gateway, Reply, Request};
 use std::io::Write;
 
+const COLUMNS_V: &str =
+    "  Router            ( throughput) Next Hop          [outgoingIf]  Bandwidth";
 const COLUMNS: &str = "  Router            ( TQ) Next Hop          [outgoingIf]  Bandwidth";
 
 /// What can be typed.
@@ -32,7 +34,7 @@ pub(crate) fn run(common: &Common, args: &Args, out: &mut dyn Write) -> Status {
             return json::print(out, &rows);
         }
         table::require_active(&mesh, WithoutPrimary::Nothing)?;
-        table::header(out, &args.table, &mesh, "", COLUMNS)?;
+        table::header(out, &args.table, &mesh, "", table::of(&mesh, COLUMNS, COLUMNS_V))?;
         for row in &rows {
             writeln!(out, "{}", line(&names, row))?;
         }
@@ -41,12 +43,16 @@ pub(crate) fn run(common: &Common, args: &Args, out: &mut dyn Write) -> Status {
 }
 
 fn line(names: &BatHosts, row: &Gateway) -> String {
+    let quality = match (row.tq, row.throughput) {
+        (_, Some(units)) => table::mbit_wide(units),
+        (tq, None) => format!("{:>3}", tq.unwrap_or(0)),
+    };
     let mbit = |units: u32| format!("{}.{}", units / 10, units % 10);
     format!(
-        "{} {} ({:>3}) {} [{:>10}]: {}/{} MBit",
+        "{} {} ({}) {} [{:>10}]: {}/{} MBit",
         if row.best { '*' } else { ' ' },
         table::station(names, row.orig_address),
-        row.tq,
+        quality,
         table::station(names, row.router),
         row.hard_ifname,
         mbit(row.bandwidth_down),
@@ -67,7 +73,8 @@ mod tests {
             hard_ifname: "eth0".into(),
             orig_address: Mac([2, 0, 0x5e, 0x30, 0, 3]).into(),
             best: true,
-            tq: 228,
+            tq: Some(228),
+            throughput: None,
             bandwidth_up: 20,
             bandwidth_down: 105,
             router: Mac([2, 0, 0x5e, 0x20, 0, 2]).into(),
@@ -78,8 +85,13 @@ mod tests {
             "* 02:00:5e:30:00:03 (228) 02:00:5e:20:00:02 [      eth0]: 10.5/2.0 MBit"
         );
         assert_eq!(
-            line(&names, &Gateway { best: false, tq: 9, ..row.clone() }),
+            line(&names, &Gateway { best: false, tq: Some(9), ..row.clone() }),
             "  02:00:5e:30:00:03 (  9) 02:00:5e:20:00:02 [      eth0]: 10.5/2.0 MBit"
+        );
+        let fast = Gateway { tq: None, throughput: Some(100), ..row.clone() };
+        assert_eq!(
+            line(&names, &fast),
+            "* 02:00:5e:30:00:03 (       10.0) 02:00:5e:20:00:02 [      eth0]: 10.5/2.0 MBit"
         );
         let mut out = Vec::new();
         json::print(&mut out, &[row]).unwrap();

@@ -8,6 +8,7 @@ use crate::{Status, json};
 use noctule_daemon::api::{Neighbor, Reply, Request};
 use std::io::Write;
 
+const COLUMNS_V: &str = "         Neighbor   last-seen      speed           IF";
 const COLUMNS: &str = "IF             Neighbor              last-seen";
 
 /// What can be typed.
@@ -32,7 +33,7 @@ pub(crate) fn run(common: &Common, args: &Args, out: &mut dyn Write) -> Status {
             return json::print(out, &rows);
         }
         table::require_active(&mesh, WithoutPrimary::Nothing)?;
-        table::header(out, &args.table, &mesh, "", COLUMNS)?;
+        table::header(out, &args.table, &mesh, "", table::of(&mesh, COLUMNS, COLUMNS_V))?;
         for row in &rows {
             writeln!(out, "{}", line(&names, row))?;
         }
@@ -42,7 +43,13 @@ pub(crate) fn run(common: &Common, args: &Args, out: &mut dyn Write) -> Status {
 
 fn line(names: &BatHosts, row: &Neighbor) -> String {
     let neighbor = table::station(names, row.neigh_address);
-    format!("   {:>10}\t  {neighbor} {}", row.hard_ifname, table::age(row.last_seen_msecs))
+    let age = table::age(row.last_seen_msecs);
+    match row.throughput {
+        Some(kbit) => {
+            format!("{neighbor} {age} ({}) [{:>10}]", table::mbit_wide(kbit / 100), row.hard_ifname)
+        }
+        None => format!("   {:>10}\t  {neighbor} {age}", row.hard_ifname),
+    }
 }
 
 #[cfg(test)]
@@ -58,10 +65,15 @@ mod tests {
             hard_ifname: "eth0".into(),
             last_seen_msecs: 320,
             neigh_address: Mac([2, 0, 0x5e, 0x20, 0, 2]).into(),
+            throughput: None,
         };
         assert_eq!(
             line(&BatHosts::default(), &row),
             "         eth0\t  02:00:5e:20:00:02    0.320s"
+        );
+        assert_eq!(
+            line(&BatHosts::default(), &Neighbor { throughput: Some(54_000), ..row }),
+            "02:00:5e:20:00:02    0.320s (       54.0) [      eth0]"
         );
     }
 }

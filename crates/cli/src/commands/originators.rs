@@ -9,6 +9,8 @@ use noctule_daemon::api::{Originator, Reply, Request};
 use std::io::Write;
 use std::time::Duration;
 
+const COLUMNS_V: &str =
+    "   Originator        last-seen ( throughput)  Nexthop           [outgoingIF]";
 const COLUMNS: &str = "   Originator        last-seen (#/255) Nexthop           [outgoingIF]";
 
 /// What can be typed.
@@ -43,7 +45,7 @@ pub(crate) fn run(common: &Common, args: &Args, out: &mut dyn Write) -> Status {
             return json::print(out, &rows);
         }
         table::require_active(&mesh, WithoutPrimary::Nothing)?;
-        table::header(out, &args.table, &mesh, "", COLUMNS)?;
+        table::header(out, &args.table, &mesh, "", table::of(&mesh, COLUMNS, COLUMNS_V))?;
         for row in &rows {
             writeln!(out, "{}", line(&names, row))?;
         }
@@ -53,14 +55,21 @@ pub(crate) fn run(common: &Common, args: &Args, out: &mut dyn Write) -> Status {
 
 fn line(names: &BatHosts, row: &Originator) -> String {
     format!(
-        "{} {} {}   ({:>3}) {} [{:>10}]",
+        "{} {} {}{} {} [{:>10}]",
         table::mark(row.best),
         table::station(names, row.orig_address),
         table::age(row.last_seen_msecs),
-        row.tq,
+        quality(row),
         table::station(names, row.neigh_address),
         row.hard_ifname,
     )
+}
+
+fn quality(row: &Originator) -> String {
+    match (row.tq, row.throughput) {
+        (_, Some(kbit)) => format!(" ({})", table::mbit_wide(kbit / 100)),
+        (tq, None) => format!("   ({:>3})", tq.unwrap_or(0)),
+    }
 }
 
 #[cfg(test)]
@@ -78,17 +87,24 @@ mod tests {
             best: true,
             last_seen_msecs: 640,
             neigh_address: Mac([2, 0, 0x5e, 0x20, 0, 2]).into(),
-            tq: 81,
+            tq: Some(81),
+            throughput: None,
         };
         let names = BatHosts::default();
         assert_eq!(
             line(&names, &row),
             " * 02:00:5e:30:00:03    0.640s   ( 81) 02:00:5e:20:00:02 [      eth0]"
         );
-        let other = Originator { best: false, tq: 255, last_seen_msecs: 12_034, ..row };
+        let other =
+            Originator { best: false, tq: Some(255), last_seen_msecs: 12_034, ..row.clone() };
         assert_eq!(
             line(&names, &other),
             "   02:00:5e:30:00:03   12.034s   (255) 02:00:5e:20:00:02 [      eth0]"
+        );
+        let fast = Originator { tq: None, throughput: Some(10_300), ..row };
+        assert_eq!(
+            line(&names, &fast),
+            " * 02:00:5e:30:00:03    0.640s (       10.3) 02:00:5e:20:00:02 [      eth0]"
         );
     }
 }

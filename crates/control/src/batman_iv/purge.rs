@@ -1,9 +1,10 @@
 //! What has not been heard of for long is forgotten (section 10), and what has fallen silent is passed over.
 
+use super::BatmanIv;
 use super::neighbour::{doubtful_after, silent_after};
 use super::originator::{Candidate, Originator, Slot};
-use super::{BatmanIv, IvEvent};
 use crate::interfaces::Interfaces;
+use crate::routing::RoutingEvent;
 use crate::{Context, Event};
 use core::time::Duration;
 use noctule_fib::{Iface, NextHop, View};
@@ -96,7 +97,7 @@ impl BatmanIv {
         }
         ctx.fib.remove_originator(mac);
         ctx.event(Event::OriginatorGone(mac));
-        self.events.push_back(IvEvent::Gone(mac));
+        self.events.push_back(RoutingEvent::Gone(mac));
     }
 
     /// Views of interfaces that are not active go, too (IV-89).
@@ -152,7 +153,7 @@ impl BatmanIv {
             self.set_router(ctx, slot, view, router);
         }
         if lost {
-            self.events.push_back(IvEvent::RouteLost(self.originators.get(slot).mac));
+            self.events.push_back(RoutingEvent::RouteLost(self.originators.get(slot).mac));
         }
         self.publish_metric(ctx, slot);
     }
@@ -161,7 +162,7 @@ impl BatmanIv {
     fn release(&mut self, ctx: &mut Context<'_>, hop: NextHop) {
         if self.neighbours.release(hop) {
             ctx.event(Event::NeighbourGone(hop));
-            self.events.push_back(IvEvent::NeighboursChanged);
+            self.events.push_back(RoutingEvent::NeighboursChanged);
         }
     }
 

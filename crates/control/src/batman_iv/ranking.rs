@@ -1,8 +1,9 @@
 //! Which candidate becomes the router of an originator in one view, and telling the data plane (section 8).
 
+use super::BatmanIv;
 use super::originator::Slot;
 use super::reception::Received;
-use super::{BatmanIv, IvEvent};
+use crate::routing::RoutingEvent;
 use crate::{Context, Event};
 use core::cmp::Ordering;
 use noctule_fib::{NextHop, View};
@@ -34,7 +35,7 @@ impl BatmanIv {
         let index = originator.candidates.len() - 1;
         if self.neighbours.acquire(hop, ctx.now) {
             ctx.event(Event::NeighbourAppeared(hop));
-            self.events.push_back(IvEvent::NeighboursChanged);
+            self.events.push_back(RoutingEvent::NeighboursChanged);
         }
         Ok(index)
     }

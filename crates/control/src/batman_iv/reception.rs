@@ -2,8 +2,9 @@
 
 use super::originator::{Duplicate, Slot, Tracked};
 use super::queue::Rebroadcast;
-use super::{BatmanIv, IvEvent, emission, tq};
+use super::{BatmanIv, emission, tq};
 use crate::interfaces::Interfaces;
+use crate::routing::RoutingEvent;
 use crate::{Context, Event};
 use noctule_fib::{Counter, Iface, NextHop, View};
 use noctule_wire::ogm::OgmFlags;
@@ -225,7 +226,7 @@ impl BatmanIv {
         let Received { ogm, .. } = received;
         if self.originators.get_mut(slot).takes_tvlvs(ogm.seqno, reset) {
             let (originator, area) = (ogm.originator, ogm.tvlvs.to_vec());
-            self.events.push_back(IvEvent::Tvlvs { originator, had_router, area });
+            self.events.push_back(RoutingEvent::Tvlvs { originator, had_router, area });
         }
     }
 

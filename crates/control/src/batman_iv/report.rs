@@ -2,7 +2,7 @@
 
 use super::BatmanIv;
 use crate::interfaces::Interfaces;
-use crate::{NeighbourRow, OriginatorRow};
+use crate::{Metric, NeighbourRow, OriginatorRow};
 use noctule_fib::{Iface, View};
 use noctule_wire::Instant;
 
@@ -49,7 +49,7 @@ impl BatmanIv {
                         originator: originator.mac,
                         neighbour: candidate.hop.mac,
                         iface: candidate.hop.iface,
-                        tq: delivery.ring.average(),
+                        metric: Metric::Tq(delivery.ring.average()),
                         last_seen: now.since(originator.last_seen),
                         best: route.router == Some(index),
                     });
@@ -67,6 +67,7 @@ impl BatmanIv {
                 neighbour: hop.mac,
                 iface: hop.iface,
                 last_seen: now.since(neighbour.last_seen),
+                throughput: None,
             })
             .collect()
     }

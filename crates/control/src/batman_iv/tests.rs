@@ -18,7 +18,6 @@ mod report;
 mod scenarios;
 mod windows;
 
-use super::IvEvent;
 use core::time::Duration;
 use noctule_fib::{Iface, NextHop, View};
 use noctule_wire::ogm::OgmFlags;

@@ -1,12 +1,13 @@
 //! The engine's turn: one input, told to the parts it concerns.
 
-use crate::batman_iv::{BatmanIv, IvEvent};
+use crate::algorithm::Algorithm;
 use crate::bridge_loop_avoidance::BridgeLoopAvoidance;
 use crate::distributed_arp_table::DistributedArpTable;
 use crate::gateway::GatewayChoice;
 use crate::interfaces::Interfaces;
 use crate::link_mtu::LinkMtus;
 use crate::multicast::Multicast;
+use crate::routing::RoutingEvent;
 use crate::translation_table::{Disposition, TranslationTable};
 use crate::{
     BackboneRow, ClaimRow, Context, Event, GatewayRow, GlobalRow, Input, InterfaceRow, LocalRow,
@@ -30,7 +31,7 @@ use std::sync::Arc;
 pub struct Engine {
     settings: Settings,
     interfaces: Interfaces,
-    batman_iv: BatmanIv,
+    routing: Algorithm,
     table: TranslationTable,
     multicast: Multicast,
     link_mtus: LinkMtus,
@@ -62,9 +63,9 @@ impl Engine {
         seed: u64,
     ) -> Self {
         let mut engine = Self {
+            routing: Algorithm::new(settings.routing_algorithm),
             settings: settings.clamp(),
             interfaces: Interfaces::default(),
-            batman_iv: BatmanIv::new(),
             table: TranslationTable::new(),
             multicast: Multicast::new(),
             link_mtus: LinkMtus::default(),
@@ -93,9 +94,11 @@ impl Engine {
                 if self.interfaces.get(iface).is_some() {
                     return;
                 }
-                self.reshape(now, iface, |interfaces| interfaces.attach(iface, link, settings));
+                self.reshape(now, iface, |interfaces| {
+                    interfaces.attach(iface, link, settings.clamp())
+                });
                 let (mut ctx, parts) = self.split(now);
-                parts.batman_iv.attach(&mut ctx, parts.interfaces, iface, seqno);
+                parts.routing.attach(&mut ctx, parts.interfaces, iface, seqno);
             }
             Input::Changed { iface, link } => {
                 if self.interfaces.get(iface).is_none_or(|interface| interface.link == link) {
@@ -103,7 +106,7 @@ impl Engine {
                 }
                 self.reshape(now, iface, |interfaces| interfaces.change(iface, link));
                 let (mut ctx, parts) = self.split(now);
-                parts.batman_iv.changed(&mut ctx, parts.interfaces, iface);
+                parts.routing.changed(&mut ctx, parts.interfaces, iface);
             }
             Input::Detach { iface } => {
                 if self.interfaces.get(iface).is_none() {
@@ -111,7 +114,7 @@ impl Engine {
                 }
                 self.reshape(now, iface, |interfaces| interfaces.detach(iface));
                 let (mut ctx, parts) = self.split(now);
-                parts.batman_iv.detach(&mut ctx, parts.interfaces, iface);
+                parts.routing.detach(&mut ctx, parts.interfaces, iface);
                 parts.link_mtus.forget(iface);
                 if parts.interfaces.iter().next().is_none() {
                     parts.gateway.no_interface(&mut ctx);
@@ -120,13 +123,13 @@ impl Engine {
             Input::MeshInterface { mac, mtu } => {
                 self.mesh_mtu = mtu;
                 let (mut ctx, parts) = self.split(now);
-                parts.table.set_mesh_interface(&mut ctx, parts.batman_iv, mac, mtu);
+                parts.table.set_mesh_interface(&mut ctx, parts.routing, mac, mtu);
             }
             Input::Vlans(vlans) => self.set_vlans(now, vlans),
             Input::Frame { iface, bytes } => self.on_frame(now, iface, bytes),
             Input::LearnLocal { client, wifi, isolated } => {
                 let (mut ctx, parts) = self.split(now);
-                parts.table.learn_local(&mut ctx, parts.batman_iv, client, wifi, isolated);
+                parts.table.learn_local(&mut ctx, parts.routing, client, wifi, isolated);
             }
             Input::LocalAttributes { client, wifi, isolated } => {
                 let (mut ctx, parts) = self.split(now);
@@ -134,7 +137,7 @@ impl Engine {
             }
             Input::LearnRemote { client, originator } => {
                 let (mut ctx, parts) = self.split(now);
-                parts.table.learn_remote(&mut ctx, parts.batman_iv, client, originator);
+                parts.table.learn_remote(&mut ctx, parts.routing, client, originator);
             }
             Input::Multicast(host) => {
                 let (mut ctx, parts) = self.split(now);
@@ -150,19 +153,21 @@ impl Engine {
             Input::Bridge(news) => {
                 let vlans = Arc::clone(&self.vlans);
                 let (mut ctx, parts) = self.split(now);
-                parts.bridge.on_news(&mut ctx, parts.batman_iv, &vlans, news);
+                parts.bridge.on_news(&mut ctx, parts.routing, &vlans, news);
             }
             Input::Probe(probe) => {
                 let (mut ctx, parts) = self.split(now);
                 let exit = parts
-                    .batman_iv
+                    .routing
                     .router(probe.destination, View::Default)
                     .and_then(|hop| parts.interfaces.get(hop.iface))
                     .map(|interface| interface.link.mac);
-                icmp::on_probe(&mut ctx, parts.batman_iv, exit, probe);
+                icmp::on_probe(&mut ctx, parts.routing, exit, probe);
             }
             Input::Settings(settings) => {
-                self.settings = settings.clone().clamp();
+                // The algorithm is chosen once.
+                let routing_algorithm = self.settings.routing_algorithm;
+                self.settings = Settings { routing_algorithm, ..settings.clone() }.clamp();
                 if !self.settings.mtu_probing {
                     // Nobody would look any more whether what was found still holds.
                     self.link_mtus = LinkMtus::default();
@@ -171,11 +176,17 @@ impl Engine {
                     }
                 }
                 let (mut ctx, parts) = self.split(now);
-                parts.batman_iv.settings_changed(&mut ctx);
+                parts.routing.settings_changed(&mut ctx, parts.interfaces);
                 self.settings_changed(now);
             }
             Input::InterfaceSettings { iface, settings } => {
-                self.interfaces.set_settings(iface, settings);
+                self.interfaces.set_settings(iface, settings.clamp());
+                let (mut ctx, parts) = self.split(now);
+                parts.routing.settings_changed(&mut ctx, parts.interfaces);
+            }
+            Input::Measured { iface, neighbour, measured } => {
+                let (mut ctx, parts) = self.split(now);
+                parts.routing.measured(&mut ctx, parts.interfaces, iface, neighbour, measured);
             }
             Input::Deadline => self.on_deadline(now),
         }
@@ -193,7 +204,7 @@ impl Engine {
 
     /// When to hand in [`Input::Deadline`]; [`Instant::NEVER`] if nothing is planned.
     pub fn next_deadline(&self) -> Instant {
-        self.batman_iv
+        self.routing
             .next_deadline()
             .min(self.table.next_deadline())
             .min(self.link_mtus.next_deadline())
@@ -212,7 +223,7 @@ impl Engine {
             primary: self.interfaces.primary_mac(),
             primary_iface: self.interfaces.primary(),
             ttvn: self.table.ttvn(),
-            originators: self.batman_iv.len(),
+            originators: self.routing.len(),
             local_clients: self.table.local_len(),
             global_clients: self.table.global_len(),
         }
@@ -220,17 +231,17 @@ impl Engine {
 
     /// The originator table as the default view has it (IV-103).
     pub fn originator_rows(&self, now: Instant) -> Vec<OriginatorRow> {
-        self.batman_iv.originator_rows(now, &self.interfaces)
+        self.routing.originator_rows(now, &self.interfaces)
     }
 
     /// The originator table of one interface's view (IV-104).
     pub fn originator_rows_of(&self, now: Instant, iface: Iface) -> Vec<OriginatorRow> {
-        self.batman_iv.originator_rows_of(now, &self.interfaces, iface)
+        self.routing.originator_rows_of(now, &self.interfaces, iface)
     }
 
     /// The neighbour table (IV-105).
     pub fn neighbour_rows(&self, now: Instant) -> Vec<NeighbourRow> {
-        self.batman_iv.neighbour_rows(now)
+        self.routing.neighbour_rows(now)
     }
 
     /// Our clients.
@@ -240,7 +251,7 @@ impl Engine {
 
     /// The clients of others.
     pub fn global_rows(&self) -> Vec<GlobalRow> {
-        self.table.global_rows(&self.batman_iv)
+        self.table.global_rows(&self.routing)
     }
 
     /// What this node wants of multicast; `None` until the host has been looked at.
@@ -255,7 +266,10 @@ impl Engine {
 
     /// The gateways that a route leads to.
     pub fn gateway_rows(&self) -> Vec<GatewayRow> {
-        self.gateway.rows(&self.batman_iv)
+        {
+            let measure = |metric| self.routing.measure(metric);
+            self.gateway.rows(&self.routing, measure)
+        }
     }
 
     /// Who serves which client of the mesh into the LAN behind us.
@@ -326,7 +340,7 @@ impl Engine {
             parts.table.remove_vlan(&mut ctx, vid);
         }
         for vid in vlans.iter().filter(|vid| !before.contains(*vid)) {
-            parts.table.add_vlan(&mut ctx, parts.batman_iv, vid);
+            parts.table.add_vlan(&mut ctx, parts.routing, vid);
         }
     }
 
@@ -345,30 +359,30 @@ impl Engine {
             self.interfaces.is_mine(mac)
         })?;
         match packet_type {
-            PacketType::Ogm => {
+            PacketType::Ogm | PacketType::Elp | PacketType::Ogm2 => {
                 let (mut ctx, parts) = self.split(now);
                 parts.table.frame_heard();
-                parts.batman_iv.on_frame(
+                parts.routing.on_frame(
                     &mut ctx,
                     parts.interfaces,
                     iface,
+                    packet_type,
                     frame.destination,
                     frame.source,
                     frame.payload,
-                );
-                Ok(())
+                )
             }
             PacketType::UnicastTvlv => self.on_unicast_tvlv(now, iface, frame.payload),
             PacketType::Icmp => {
                 let (_, destination) = packet::unicast_style(frame.payload)?;
                 let for_me = self.interfaces.is_mine(destination);
                 let (mut ctx, parts) = self.split(now);
-                let batman_iv = &*parts.batman_iv;
+                let routing = &*parts.routing;
                 let probed = |by, uid, seqno, len| {
-                    let speaks_as = |hop| batman_iv.speaks_as(hop, by);
+                    let speaks_as = |hop| routing.speaks_as(hop, by);
                     parts.link_mtus.answered(speaks_as, uid, seqno, len)
                 };
-                icmp::on_packet(&mut ctx, batman_iv, for_me, frame.payload, probed);
+                icmp::on_packet(&mut ctx, routing, for_me, frame.payload, probed);
                 Ok(())
             }
             _ => Err(Discard::Type),
@@ -379,14 +393,14 @@ impl Engine {
         let tvlv = UnicastTvlv::parse(bytes)?;
         let for_me = self.interfaces.is_mine(tvlv.destination);
         let (mut ctx, parts) = self.split(now);
-        let disposition = tvlv::on_unicast(&mut ctx, parts.batman_iv, parts.table, for_me, &tvlv);
+        let disposition = tvlv::on_unicast(&mut ctx, parts.routing, parts.table, for_me, &tvlv);
         if disposition == Disposition::Consumed || for_me {
             return Ok(());
         }
         if tvlv.ttl < 2 {
             return Err(Discard::TtlSpent);
         }
-        if !parts.batman_iv.knows(tvlv.destination) {
+        if !parts.routing.knows(tvlv.destination) {
             return Err(Discard::UnknownOriginator);
         }
         let mut packet = bytes[..tvlv.wire_len()].to_vec();
@@ -404,20 +418,20 @@ impl Engine {
         let table = &mut *parts.table;
         let multicast = parts.multicast.own_value();
         let gateway = &mut *parts.gateway;
-        parts.batman_iv.on_deadline(&mut ctx, parts.interfaces, &mut |ctx, room| {
+        parts.routing.on_deadline(&mut ctx, parts.interfaces, &mut |ctx, room| {
             own_containers(ctx, table, multicast, room)
         });
         if table.next_deadline() <= now {
-            table.on_deadline(&mut ctx, parts.batman_iv);
+            table.on_deadline(&mut ctx, parts.routing);
         }
         if gateway.next_deadline() <= now {
-            gateway.on_deadline(&mut ctx, parts.batman_iv);
+            gateway.on_deadline(&mut ctx, parts.routing);
         }
         if parts.bridge.next_deadline() <= now {
-            parts.bridge.on_deadline(&mut ctx, parts.batman_iv);
+            parts.bridge.on_deadline(&mut ctx, parts.routing);
         }
         if ctx.settings.mtu_probing {
-            parts.link_mtus.on_deadline(&mut ctx, parts.interfaces, parts.batman_iv);
+            parts.link_mtus.on_deadline(&mut ctx, parts.interfaces, parts.routing);
         }
         for iface in Iface::all() {
             self.interfaces.set_limit(iface, self.link_mtus.carries(iface));
@@ -426,41 +440,41 @@ impl Engine {
 
     /// Tells the parts what the routing algorithm has noticed.
     fn drain_parts(&mut self, now: Instant) {
-        while let Some(event) = self.batman_iv.poll_event() {
+        while let Some(event) = self.routing.poll_event() {
             let (mut ctx, parts) = self.split(now);
             match event {
-                IvEvent::Tvlvs { originator, had_router, area } => {
+                RoutingEvent::Tvlvs { originator, had_router, area } => {
                     // A first request goes out only when its answer can come back (TT-84).
                     let may_request = had_router
                         && parts
-                            .batman_iv
+                            .routing
                             .router(originator, View::Default)
-                            .is_some_and(|hop| parts.batman_iv.has_echoed(hop.mac));
+                            .is_some_and(|hop| parts.routing.hears_us(hop.mac));
                     tvlv::on_ogm(
                         &mut ctx,
-                        parts.batman_iv,
+                        parts.routing,
                         parts.table,
                         originator,
                         may_request,
                         &area,
                     );
                     parts.bridge.on_ogm(&ctx, originator);
-                    parts.multicast.on_ogm(parts.batman_iv, originator, &area);
-                    parts.gateway.on_ogm(&mut ctx, parts.batman_iv, originator, &area);
-                    self.dat.on_ogm(&self.batman_iv, originator, &area);
+                    parts.multicast.on_ogm(parts.routing, originator, &area);
+                    parts.gateway.on_ogm(&mut ctx, parts.routing, originator, &area);
+                    self.dat.on_ogm(&self.routing, originator, &area);
                 }
-                IvEvent::RouteLost(originator) => {
+                RoutingEvent::RouteLost(originator) => {
                     parts.table.route_lost(&mut ctx, originator);
-                    parts.gateway.route_lost(&mut ctx, parts.batman_iv, originator);
+                    parts.gateway.route_lost(&mut ctx, parts.routing, originator);
                 }
-                IvEvent::Gone(originator) => {
+                RoutingEvent::Gone(originator) => {
                     parts.table.originator_gone(&mut ctx, originator);
                     parts.multicast.originator_gone(originator);
                     parts.gateway.originator_gone(originator);
                     self.dat.originator_gone(originator);
                 }
                 // The node is published after every input anyway.
-                IvEvent::NeighboursChanged => {}
+                RoutingEvent::NeighboursChanged => {}
             }
         }
     }
@@ -530,7 +544,7 @@ impl Engine {
                 mtu: interface.link.mtu,
                 active: interface.active(),
                 wifi: interface.link.wifi,
-                neighbours: self.batman_iv.neighbours(iface),
+                neighbours: self.routing.neighbours(iface),
             });
         }
         if node != self.published {
@@ -561,7 +575,7 @@ impl Engine {
         };
         let parts = Parts {
             interfaces: &self.interfaces,
-            batman_iv: &mut self.batman_iv,
+            routing: &mut self.routing,
             table: &mut self.table,
             multicast: &mut self.multicast,
             link_mtus: &mut self.link_mtus,
@@ -579,7 +593,7 @@ const MESH_MTU_MAX: u32 = 65_503;
 
 struct Parts<'a> {
     interfaces: &'a Interfaces,
-    batman_iv: &'a mut BatmanIv,
+    routing: &'a mut Algorithm,
     table: &'a mut TranslationTable,
     multicast: &'a mut Multicast,
     link_mtus: &'a mut LinkMtus,

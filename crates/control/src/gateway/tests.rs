@@ -46,7 +46,7 @@ struct Node {
 }
 
 impl Node {
-    fn client(class: u8) -> Self {
+    fn client(class: u32) -> Self {
         let mut node = Self::off();
         node.set(GatewayMode::Client, class);
         node
@@ -90,7 +90,7 @@ impl Node {
         result
     }
 
-    fn set(&mut self, mode: GatewayMode, class: u8) {
+    fn set(&mut self, mode: GatewayMode, class: u32) {
         self.settings.gateway_mode = mode;
         self.settings.gateway_class = class;
         self.with(|part, ctx, _| part.settings_changed(ctx));
@@ -132,7 +132,7 @@ impl Node {
 
     fn listed(&self) -> Vec<(Mac, u32)> {
         self.part
-            .rows(&self.routes)
+            .rows(&self.routes, |metric| Metric::Tq(metric as u8))
             .iter()
             .map(|row| (row.originator, row.bandwidth.down.0))
             .collect()
@@ -198,15 +198,18 @@ fn gw_06_gw_07_gw_10_gw_11_gw_12_gw_13_gw_14_the_table() {
 /// The worked examples of section 13 and of GW-30.
 #[test]
 fn gw_30_gw_31_gw_32_gw_35_the_best_of_a_list() {
-    let standing =
-        |tq, down| Standing::new(tq, Gateway { down: Throughput(down), up: Throughput(1) }, false);
     let best = |class, list: &[(Mac, u32, u32)]| {
+        let class = Class::Quality(class);
+        let standing = |tq, down| {
+            let bandwidth = Gateway { down: Throughput(down), up: Throughput(1) };
+            Standing::new(class, tq, bandwidth, false)
+        };
         let list: Vec<_> =
             list.iter().map(|(mac, tq, down)| (*mac, standing(*tq, *down))).collect();
         selection::best(class, &list)
     };
     #[rustfmt::skip]
-    let rows: &[(u8, &[(Mac, u32, u32)], Option<Mac>, &str)] = &[
+    let rows: &[(u32, &[(Mac, u32, u32)], Option<Mac>, &str)] = &[
         (1, &[(P, 255, 1), (Q, 100, 20), (R, 100, 20)], Some(Q), "a tie is decided against the highest TQ"),
         (1, &[(P, 100, 20), (Q, 255, 1), (R, 255, 100)], Some(R), "the highest score"),
         (1, &[(P, 255, u32::MAX), (Q, 254, u32::MAX)], Some(P), "no overflow"),
@@ -237,6 +240,44 @@ fn gw_33_eligibility() {
         (255, Some(255), Some(1), false, "254 < 255"),
     ];
     for (class, announced, chosen, expected, because) in rows {
+        let class = Class::Quality(class);
+        assert_eq!(selection::eligible(class, announced, chosen), expected, "{because}");
+    }
+}
+
+/// The worked example 18.7.
+#[test]
+fn v_87_v_88_gw_40_gw_41_with_v_the_slower_of_path_and_uplink_counts() {
+    let class = Class::Throughput(50);
+    let best = |list: &[(Mac, u32, u32)]| {
+        let standing = |path, down| {
+            let bandwidth = Gateway { down: Throughput(down), up: Throughput(1) };
+            Standing::new(class, path, bandwidth, false)
+        };
+        let list: Vec<_> = list.iter().map(|(mac, path, d)| (*mac, standing(*path, *d))).collect();
+        selection::best(class, &list)
+    };
+    assert_eq!(best(&[(P, 8823, 100), (Q, 882, 200)]), Some(Q), "200 of 882 beat 100 of 8823");
+    assert_eq!(best(&[(P, 100, 500), (Q, 200, 100)]), Some(P), "of equals the newest");
+    assert_eq!(best(&[(P, 0, 100)]), Some(P), "nothing is better than no gateway");
+    assert_eq!(best(&[(P, 0, 100), (Q, 1, 100)]), Some(Q), "but anything is better than nothing");
+}
+
+#[test]
+fn v_89_gw_42_with_v_a_gateway_must_be_faster_by_the_class() {
+    let class = Class::Throughput(50);
+    #[rustfmt::skip]
+    let rows = [
+        (Some(200), Some(100), true, "18.7: G2 before G1"),
+        (Some(120), Some(100), false, "18.7: G3 not"),
+        (Some(150), Some(100), true, "by the class"),
+        (Some(149), Some(100), false, "by less"),
+        (Some(1), None, true, "the chosen one is gone"),
+        (None, None, true, "and so is the other"),
+        (None, Some(1), false, "only the other is"),
+        (Some(u32::MAX), Some(u32::MAX - 49), false, "no overflow"),
+    ];
+    for (announced, chosen, expected, because) in rows {
         assert_eq!(selection::eligible(class, announced, chosen), expected, "{because}");
     }
 }

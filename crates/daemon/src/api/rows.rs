@@ -251,8 +251,12 @@ pub struct Originator {
     pub last_seen_msecs: u64,
     /// The neighbour.
     pub neigh_address: Address,
-    /// Average quality by this neighbour, 0 to 255.
-    pub tq: u8,
+    /// Average quality by this neighbour, 0 to 255: `BATMAN_IV`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tq: Option<u8>,
+    /// Throughput by this neighbour, kbit/s: `BATMAN_V`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub throughput: Option<u32>,
 }
 
 /// A neighbour: `batctl neighbors_json`.
@@ -266,6 +270,9 @@ pub struct Neighbor {
     pub last_seen_msecs: u64,
     /// The neighbour's interface.
     pub neigh_address: Address,
+    /// Speed of the link, kbit/s: `BATMAN_V`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub throughput: Option<u32>,
 }
 
 /// A gateway that a route leads to: `batctl gateways_json`.
@@ -280,8 +287,12 @@ pub struct Gateway {
     /// Whether it is the chosen one.
     #[serde(default, skip_serializing_if = "is_false")]
     pub best: bool,
-    /// Quality of the route, 0 to 255.
-    pub tq: u8,
+    /// Quality of the route, 0 to 255: `BATMAN_IV`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tq: Option<u8>,
+    /// Throughput of the route, in 100 kbit/s: `BATMAN_V`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub throughput: Option<u32>,
     /// What it announces, upwards, in 100 kbit/s.
     pub bandwidth_up: u32,
     /// And downwards.

@@ -16,7 +16,8 @@ fn mgmt_31_rows_have_the_keys_and_the_order_of_batctl() {
         best: true,
         last_seen_msecs: 640,
         neigh_address: NEIGHBOUR,
-        tq: 81,
+        tq: Some(81),
+        throughput: None,
     };
     assert_eq!(
         serde_json::to_string(&originator).unwrap(),
@@ -26,6 +27,7 @@ fn mgmt_31_rows_have_the_keys_and_the_order_of_batctl() {
     assert!(!serde_json::to_string(&other).unwrap().contains("best"));
 
     let neighbor = Neighbor {
+        throughput: None,
         hard_ifindex: 3,
         hard_ifname: "eth0".into(),
         last_seen_msecs: 320,

@@ -167,6 +167,11 @@ impl Links {
         std::iter::successors(Some(link), below).take(STACK_MAX + 1)
     }
 
+    /// Index of the wireless device that it is, or is stacked on (V-21).
+    pub fn radio_below(&self, link: &Link) -> Option<u32> {
+        self.stack(link).find(|link| wireless::is_wireless(link)).map(|link| link.index)
+    }
+
     /// Whether it, or what it is stacked on, is a wireless device (FWD-11). Asks the kernel.
     pub fn is_wireless(&self, link: &Link) -> bool {
         self.stack(link).any(wireless::is_wireless)

@@ -8,7 +8,7 @@ use std::io;
 use std::path::Path;
 
 /// `struct genlmsghdr`: command, version, two bytes reserved.
-const GENERIC_HEADER_LEN: usize = 4;
+pub(super) const GENERIC_HEADER_LEN: usize = 4;
 /// `GENL_ID_CTRL`: the family that knows the numbers of the others.
 const CONTROL_FAMILY: u16 = 16;
 const CONTROL_GET_FAMILY: u8 = 3;
@@ -16,7 +16,7 @@ const CONTROL_FAMILY_ID: u16 = 1;
 const CONTROL_FAMILY_NAME: u16 = 2;
 /// `NL80211_CMD_GET_INTERFACE`: answered for radios only.
 const NL80211_GET_INTERFACE: u8 = 5;
-const NL80211_IFINDEX: u16 = 3;
+pub(super) const NL80211_IFINDEX: u16 = 3;
 
 /// Whether the device itself is a radio.
 pub(super) fn is_wireless(link: &Link) -> bool {
@@ -39,14 +39,7 @@ fn may_have_radios() -> bool {
 /// An error also where there is no cfg80211.
 fn nl80211_says_so(link: &Link) -> io::Result<bool> {
     let mut socket = Socket::generic()?;
-    let mut request = generic(CONTROL_FAMILY, CONTROL_GET_FAMILY, 1);
-    request.attribute(CONTROL_FAMILY_NAME, b"nl80211\0");
-    socket.send(request)?;
-    let family = answer(&mut socket, |body| {
-        let mut attributes = Attributes(body.get(GENERIC_HEADER_LEN..)?);
-        value_16(attributes.find(|(kind, _)| *kind == CONTROL_FAMILY_ID)?.1)
-    })?;
-    let Some(family) = family else { return Ok(false) };
+    let Some(family) = family(&mut socket, b"nl80211\0")? else { return Ok(false) };
     let mut request = generic(family, NL80211_GET_INTERFACE, 0);
     request.attribute(NL80211_IFINDEX, &link.index.to_ne_bytes());
     socket.send(request)?;
@@ -54,14 +47,29 @@ fn nl80211_says_so(link: &Link) -> io::Result<bool> {
     Ok(answer(&mut socket, |_| Some(()))?.is_some())
 }
 
-fn generic(family: u16, command: u8, version: u8) -> Request {
+/// The number of a family of generic netlink; its name ends with a zero.
+pub(super) fn family(socket: &mut Socket, name: &[u8]) -> io::Result<Option<u16>> {
+    let mut request = generic(CONTROL_FAMILY, CONTROL_GET_FAMILY, 1);
+    request.attribute(CONTROL_FAMILY_NAME, name);
+    socket.send(request)?;
+    answer(socket, |body| {
+        let mut attributes = Attributes(body.get(GENERIC_HEADER_LEN..)?);
+        value_16(attributes.find(|(kind, _)| *kind == CONTROL_FAMILY_ID)?.1)
+    })
+}
+
+/// A request to a family of generic netlink.
+pub(super) fn generic(family: u16, command: u8, version: u8) -> Request {
     let mut request = Request::new(family, 0, 1);
     request.raw(&[command, version, 0, 0]);
     request
 }
 
 /// The one message that answers a request.
-fn answer<T>(socket: &mut Socket, read: impl Fn(&[u8]) -> Option<T>) -> io::Result<Option<T>> {
+pub(super) fn answer<T>(
+    socket: &mut Socket,
+    read: impl Fn(&[u8]) -> Option<T>,
+) -> io::Result<Option<T>> {
     loop {
         let mut messages = match socket.receive(true)? {
             Some(Datagram::Whole(messages)) => messages,

@@ -1,13 +1,13 @@
 //! Carrying out what the engine puts out: frames, packets that need a route, answers for tools, news for the log.
 
 use super::{Node, Ports};
-use noctule_control::{Event, Output};
+use noctule_control::{Event, Input, Output};
 use noctule_dataplane::packet::SendError;
 use noctule_dataplane::pipeline::egress::send_to_originator;
 use noctule_dataplane::tap::WriteError;
 use noctule_dataplane::{Hint, Outlet};
 use noctule_fib::{Counter, Iface};
-use noctule_wire::{Discard, Instant};
+use noctule_wire::{Discard, Instant, Mac};
 use std::time::Duration;
 use tracing::{debug, info, warn};
 
@@ -36,6 +36,7 @@ impl Node {
                     );
                     self.count(sent);
                 }
+                Output::Measure { iface, neighbour } => self.measure(now, iface, neighbour),
                 Output::ToHost { frame } => self.to_host(&frame),
                 Output::Answer(answer) => self.probes.answered(now, answer),
                 Output::Event(event) => {
@@ -47,6 +48,18 @@ impl Node {
                 }
             }
         }
+    }
+
+    /// Asks the kernel how fast a link is, and tells the engine.
+    fn measure(&mut self, now: Instant, iface: Iface, neighbour: Option<Mac>) {
+        let attached = self.ports.get(iface).and_then(|port| port.attached.as_ref());
+        let Some(link) = attached.map(|attached| &attached.link) else { return };
+        let links = self.monitor.links();
+        let measured = match neighbour {
+            Some(station) => self.speedometer.station(links.radio_below(link), station),
+            None => self.speedometer.wired(link.index),
+        };
+        self.engine.handle(now, Input::Measured { iface, neighbour, measured });
     }
 
     /// Claim frames for the LAN. They count as received from the mesh, as in the module (BLA-10).
@@ -110,6 +123,10 @@ impl Node {
             Event::LinkMtu { iface, neighbour, mtu, .. } => {
                 info!(interface = name(iface), %neighbour, mtu, "the link carries what its interface says");
             }
+            Event::SpeedUnknown(iface) => warn!(
+                interface = name(iface),
+                "nobody knows how fast this link is: it counts as 1 Mbit/s; say it with \"noctule set throughput_override\""
+            ),
             Event::LocalTableFull => {
                 let due =
                     self.table_full_logged.is_none_or(|last| last.timed_out(now, TABLE_FULL_EVERY));

@@ -55,6 +55,9 @@ impl Node {
                 data: Some(vid.id().map_or(-1, i32::from).to_string()),
                 ..row("bla", "loopdetect")
             },
+            Event::SpeedUnknown(iface) => {
+                EventRow { data: Some(self.name(iface)), ..row("hardif", "speed_unknown") }
+            }
             Event::LocalTableFull => row("transtable", "full"),
             Event::LinkMtu { iface, neighbour: mac, carries, .. } => {
                 EventRow { carries: Some(carries), ..neighbour("mtu", NextHop { iface, mac }) }

@@ -146,8 +146,8 @@ impl Node {
             interface,
             vlan,
             value: setting.value(&live),
-            default: setting.value(&Live::default()),
-            values: setting.values(),
+            default: setting.value(&Live::new(live.engine.routing_algorithm)),
+            values: setting.values(&live),
             shown: setting.shown(&live),
         }
     }

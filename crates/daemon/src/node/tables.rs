@@ -7,12 +7,11 @@ use crate::control_socket::Table;
 use crate::settings::mode_name;
 use core::time::Duration;
 use noctule_fib::Iface;
+use noctule_wire::ogm2::Throughput;
 use noctule_wire::{Client, Vid};
 use std::collections::BTreeSet;
 use std::fs;
 
-/// Name of the only routing algorithm there is.
-const ALGORITHM: &str = "BATMAN_IV";
 
 impl Node {
     /// One table, as of this instant.
@@ -55,7 +54,7 @@ impl Node {
             .filter(|_| any_active);
         api::Mesh {
             version: env!("CARGO_PKG_VERSION").into(),
-            algo_name: ALGORITHM.into(),
+            algo_name: settings.routing_algorithm.name().into(),
             mesh_ifindex: self.mesh.ifindex(),
             mesh_ifname: self.mesh.name.clone(),
             mesh_address: self.mesh.mac.into(),
@@ -74,7 +73,7 @@ impl Node {
             gw_bandwidth_down: settings.gateway_bandwidth.down.0,
             gw_bandwidth_up: settings.gateway_bandwidth.up.0,
             gw_mode: mode_name(settings.gateway_mode).into(),
-            gw_sel_class: settings.gateway_class.into(),
+            gw_sel_class: settings.gateway_class,
             hop_penalty: settings.hop_penalty,
             multicast_forceflood_enabled: settings.multicast_forceflood,
             orig_interval: u64::try_from(settings.orig_interval.as_millis()).unwrap_or(u64::MAX),
@@ -163,7 +162,8 @@ impl Node {
             best: row.best,
             last_seen_msecs: millis(row.last_seen),
             neigh_address: row.neighbour.into(),
-            tq: row.tq,
+            tq: row.metric.tq(),
+            throughput: row.metric.throughput().map(kbit),
         };
         Ok(rows.into_iter().map(row).collect())
     }
@@ -174,6 +174,7 @@ impl Node {
             hard_ifname: self.name(row.iface),
             last_seen_msecs: millis(row.last_seen),
             neigh_address: row.neighbour.into(),
+            throughput: row.throughput.map(kbit),
         };
         self.engine.neighbour_rows(self.clock.now()).into_iter().map(row).collect()
     }
@@ -240,7 +241,8 @@ impl Node {
             hard_ifname: self.name(row.router.iface),
             orig_address: row.originator.into(),
             best: row.best,
-            tq: row.tq,
+            tq: row.metric.tq(),
+            throughput: row.metric.throughput().map(|Throughput(units)| units),
             bandwidth_up: row.bandwidth.up.0,
             bandwidth_down: row.bandwidth.down.0,
             router: row.router.mac.into(),
@@ -258,6 +260,11 @@ impl Node {
         let attached = self.ports.get(iface).and_then(|port| port.attached.as_ref());
         attached.map_or(0, |attached| attached.link.index)
     }
+}
+
+/// As tools are told of links and paths (V-91, V-92).
+fn kbit(Throughput(units): Throughput) -> u32 {
+    units.saturating_mul(100)
 }
 
 fn millis(duration: Duration) -> u64 {

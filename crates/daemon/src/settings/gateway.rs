@@ -1,7 +1,7 @@
 //! The settings of gateway choice, in the words of `batctl gw_mode` (GW-01, GW-02).
 
 use super::BadSetting;
-use noctule_control::GatewayMode;
+use noctule_control::{GatewayMode, RoutingAlgorithm};
 use noctule_wire::ogm2::Throughput;
 use noctule_wire::tvlv::gateway::Gateway;
 
@@ -37,8 +37,34 @@ pub(super) fn bandwidth(text: &str, before: Gateway) -> Result<Gateway, BadSetti
     Ok(Gateway { down: read(down)?, up })
 }
 
-/// One number with `mbit`, `kbit` or nothing, which is kbit, behind it (GW-02). A 0 would say "no gateway" (GW-03).
+/// How a throughput override is written.
+pub(super) const OVERRIDES: &str =
+    "0 to measure, or like 54mbit or 500kbit, 100kbit to 429496729500kbit";
+
+/// What a link counts as, units of 100 kbit/s; 0: as what it is (V-19).
+pub(super) fn throughput_override(text: &str) -> Result<u32, BadSetting> {
+    let units = if text == "0" { Some(Throughput(0)) } else { speed(text) };
+    units
+        .map(|Throughput(units)| units)
+        .ok_or_else(|| BadSetting::new("throughput_override", text, format!("must be {OVERRIDES}")))
+}
+
+/// A throughput override as it can be written.
+pub(super) fn written_override(units: u32) -> String {
+    match units {
+        0 => "0".to_owned(),
+        units if units % 10 == 0 => format!("{}mbit", units / 10),
+        units => format!("{}kbit", u64::from(units) * 100),
+    }
+}
+
+/// A 0 would say "no gateway" (GW-03).
 fn speed(text: &str) -> Option<Throughput> {
+    number(text).filter(|units| units.0 > 0)
+}
+
+/// One number with `mbit`, `kbit` or nothing, which is kbit, behind it (GW-02).
+fn number(text: &str) -> Option<Throughput> {
     let text = text.trim().to_ascii_lowercase();
     let number = |digits: &str| {
         let digits = digits.trim_end();
@@ -48,7 +74,7 @@ fn speed(text: &str) -> Option<Throughput> {
         Some(digits) => number(digits)?.checked_mul(10)?,
         None => number(text.strip_suffix("kbit").unwrap_or(&text))? / 100,
     };
-    u32::try_from(units).ok().filter(|units| *units > 0).map(Throughput)
+    u32::try_from(units).ok().map(Throughput)
 }
 
 /// A bandwidth as it can be written.
@@ -61,10 +87,18 @@ pub(super) fn written_bandwidth(bandwidth: Gateway) -> String {
 }
 
 /// What `batctl gw_mode` prints (MGMT section 4.1), if it is more than the name.
-pub(super) fn shown_mode(mode: GatewayMode, class: u8, bandwidth: Gateway) -> Option<String> {
+pub(super) fn shown_mode(
+    algorithm: RoutingAlgorithm,
+    mode: GatewayMode,
+    class: u32,
+    bandwidth: Gateway,
+) -> Option<String> {
     let Gateway { down: Throughput(down), up: Throughput(up) } = bandwidth;
     match mode {
         GatewayMode::Off => None,
+        GatewayMode::Client if algorithm == RoutingAlgorithm::BatmanV => {
+            Some(format!("client (selection class: {}.{} MBit)", class / 10, class % 10))
+        }
         GatewayMode::Client => Some(format!("client (selection class: {class})")),
         GatewayMode::Server => Some(format!(
             "server (announced bw: {}.{}/{}.{} MBit)",
@@ -76,12 +110,13 @@ pub(super) fn shown_mode(mode: GatewayMode, class: u8, bandwidth: Gateway) -> Op
     }
 }
 
-/// The selection class of algorithm IV (GW-01).
-pub(super) fn class(value: i64) -> Result<u8, BadSetting> {
-    u8::try_from(value)
+/// The selection class (GW-01).
+pub(super) fn class(algorithm: RoutingAlgorithm, value: i64) -> Result<u32, BadSetting> {
+    let most = algorithm.class_max();
+    u32::try_from(value)
         .ok()
-        .filter(|class| *class > 0)
-        .ok_or_else(|| BadSetting::new("gw_sel_class", value, "must be 1 to 255"))
+        .filter(|class| (1..=most).contains(class))
+        .ok_or_else(|| BadSetting::new("gw_sel_class", value, format!("must be 1 to {most}")))
 }
 
 #[cfg(test)]
@@ -95,8 +130,13 @@ mod tests {
             assert_eq!(mode_name(known), name);
         }
         assert!(mode("on").unwrap_err().to_string().contains("off, client or server"));
+        let class_of = class;
+        let class = |value| class_of(RoutingAlgorithm::BatmanIv, value);
         assert_eq!((class(1), class(255)), (Ok(1), Ok(255)));
         assert!(class(0).is_err() && class(256).is_err() && class(-1).is_err());
+        let class = |value| class_of(RoutingAlgorithm::BatmanV, value);
+        assert_eq!((class(1), class(u32::MAX.into())), (Ok(1), Ok(u32::MAX)));
+        assert!(class(0).is_err() && class(1 << 32).is_err() && class(-1).is_err());
     }
 
     #[test]
@@ -107,11 +147,11 @@ mod tests {
         }
         let one = bandwidth("1250", before).unwrap();
         assert_eq!((one.down.0, one.up.0), (12, 31), "kbit if nothing is said, cut to 100 kbit/s");
-        let server = shown_mode(GatewayMode::Server, 20, one).unwrap();
+        let server = shown_mode(RoutingAlgorithm::BatmanIv, GatewayMode::Server, 20, one).unwrap();
         assert_eq!(server, "server (announced bw: 1.2/3.1 MBit)");
-        let client = shown_mode(GatewayMode::Client, 20, one).unwrap();
+        let client = shown_mode(RoutingAlgorithm::BatmanIv, GatewayMode::Client, 20, one).unwrap();
         assert_eq!(client, "client (selection class: 20)");
-        assert_eq!(shown_mode(GatewayMode::Off, 20, one), None);
+        assert_eq!(shown_mode(RoutingAlgorithm::BatmanIv, GatewayMode::Off, 20, one), None);
     }
 
     #[test]

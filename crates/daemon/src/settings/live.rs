@@ -7,7 +7,7 @@
 use super::gateway::{self, MODES};
 use super::{LogLevel, nearest};
 use crate::api::SettingValue;
-use noctule_control::{self as control, GatewayMode};
+use noctule_control::{self as control, GatewayMode, RoutingAlgorithm};
 use noctule_fib::Isolation;
 use noctule_wire::Vid;
 use std::sync::Arc;
@@ -23,6 +23,18 @@ pub(crate) struct Live {
     pub(crate) interface: control::IfaceSettings,
     /// The VLAN that is meant; untagged for the whole mesh.
     pub(crate) vid: Vid,
+}
+
+impl Live {
+    /// All defaults of a node that runs `algorithm`.
+    pub(crate) fn new(algorithm: RoutingAlgorithm) -> Self {
+        let engine = control::Settings {
+            routing_algorithm: algorithm,
+            gateway_class: algorithm.default_class(),
+            ..control::Settings::default()
+        };
+        Self { engine, ..Self::default() }
+    }
 }
 
 /// What a setting belongs to.
@@ -55,7 +67,7 @@ enum Kind {
     },
     Number {
         min: u64,
-        max: u64,
+        max: fn(&Live) -> u64,
         unit: &'static str,
         get: fn(&Live) -> u64,
         set: fn(&mut Live, u64),
@@ -102,17 +114,17 @@ pub(crate) const TABLE: &[Setting] = &[
         get: |live| live.engine.gateway_mode as usize,
         set: |live, n| live.engine.gateway_mode = MODES[n].1 } },
     Setting { name: "gw_sel_class", alias: "", scope: Scope::Mesh, kind: Kind::Number {
-        min: 1, max: 255, unit: "",
-        get: |live| live.engine.gateway_class.into(), set: |live, n| live.engine.gateway_class = n as u8 } },
+        min: 1, max: |live| live.engine.routing_algorithm.class_max().into(), unit: "",
+        get: |live| live.engine.gateway_class.into(), set: |live, n| live.engine.gateway_class = n as u32 } },
     Setting { name: "hop_penalty", alias: "hp", scope: Scope::Mesh, kind: Kind::Number {
-        min: 0, max: 255, unit: "",
+        min: 0, max: |_| 255, unit: "",
         get: |live| live.engine.hop_penalty.into(), set: |live, n| live.engine.hop_penalty = n as u8 } },
     Setting { name: "loglevel", alias: "ll", scope: Scope::Mesh, kind: Kind::Word {
         words: LEVELS, get: |live| live.log as usize, set: |live, n| live.log = LogLevel::NAMES[n].1 } },
     Setting { name: "mtu_probing", alias: "", scope: Scope::Mesh, kind: Kind::Switch {
         get: |live| live.engine.mtu_probing, set: |live, on| live.engine.mtu_probing = on } },
     Setting { name: "multicast_fanout", alias: "mo", scope: Scope::Mesh, kind: Kind::Number {
-        min: 0, max: u32::MAX as u64, unit: "receivers",
+        min: 0, max: |_| u32::MAX as u64, unit: "receivers",
         get: |live| live.engine.multicast_fanout.into(), set: |live, n| live.engine.multicast_fanout = n as u32 } },
     Setting { name: "multicast_forceflood", alias: "mff", scope: Scope::Mesh, kind: Kind::Switch {
         get: |live| live.engine.multicast_forceflood, set: |live, on| live.engine.multicast_forceflood = on } },
@@ -122,12 +134,22 @@ pub(crate) const TABLE: &[Setting] = &[
         get: |live| live.engine.neighbour_discovery_cache, set: |live, on| live.engine.neighbour_discovery_cache = on } },
     Setting { name: "orig_interval", alias: "it", scope: Scope::Mesh, kind: Kind::Number {
         min: control::Settings::ORIG_INTERVAL_MIN.as_millis() as u64,
-        max: control::Settings::ORIG_INTERVAL_MAX.as_millis() as u64, unit: "milliseconds",
+        max: |_| control::Settings::ORIG_INTERVAL_MAX.as_millis() as u64, unit: "milliseconds",
         get: |live| live.engine.orig_interval.as_millis() as u64,
         set: |live, n| live.engine.orig_interval = Duration::from_millis(n) } },
+    Setting { name: "elp_interval", alias: "et", scope: Scope::Interface, kind: Kind::Number {
+        min: control::IfaceSettings::ELP_INTERVAL_MIN.as_millis() as u64,
+        max: |_| control::IfaceSettings::ELP_INTERVAL_MAX.as_millis() as u64, unit: "milliseconds",
+        get: |live| live.interface.elp_interval.as_millis() as u64,
+        set: |live, n| live.interface.elp_interval = Duration::from_millis(n) } },
     Setting { name: "hop_penalty", alias: "hp", scope: Scope::Interface, kind: Kind::Number {
-        min: 0, max: 255, unit: "",
+        min: 0, max: |_| 255, unit: "",
         get: |live| live.interface.hop_penalty.into(), set: |live, n| live.interface.hop_penalty = n as u8 } },
+    Setting { name: "throughput_override", alias: "to", scope: Scope::Interface, kind: Kind::Text {
+        values: gateway::OVERRIDES,
+        get: |live| gateway::written_override(live.interface.throughput_override),
+        set: |live, text| gateway::throughput_override(text)
+            .map(|units| live.interface.throughput_override = units).is_ok() } },
     Setting { name: "ap_isolation", alias: "ap", scope: Scope::Vlan, kind: AP_ISOLATION },
 ];
 
@@ -159,7 +181,7 @@ const ELSEWHERE: [(&str, &str, &str); 4] = [
     (
         "routing_algo",
         "ra",
-        "routing_algo: BATMAN_IV is the only one here: the whole mesh must use it",
+        "routing_algo: is chosen when the node starts, with --algorithm: the whole mesh must use the same one",
     ),
 ];
 
@@ -235,11 +257,11 @@ impl Setting {
     }
 
     /// What can be written.
-    pub(crate) fn values(&self) -> String {
+    pub(crate) fn values(&self, live: &Live) -> String {
         match &self.kind {
             Kind::Switch { .. } => "0 or 1, disabled or enabled".to_owned(),
             Kind::Number { min, max, unit, .. } => {
-                format!("{min} to {max} {unit}").trim_end().to_owned()
+                format!("{min} to {} {unit}", max(live)).trim_end().to_owned()
             }
             Kind::Word { words, .. } => match words.split_last() {
                 Some((last, others)) => format!("{} or {last}", others.join(", ")),
@@ -251,9 +273,16 @@ impl Setting {
 
     /// How batctl prints the value, if not as it is.
     pub(crate) fn shown(&self, live: &Live) -> Option<String> {
-        let control::Settings { gateway_mode, gateway_class, gateway_bandwidth, .. } = live.engine;
-        (self.name == "gw_mode")
-            .then(|| gateway::shown_mode(gateway_mode, gateway_class, gateway_bandwidth))?
+        let control::Settings {
+            routing_algorithm,
+            gateway_mode,
+            gateway_class,
+            gateway_bandwidth,
+            ..
+        } = live.engine;
+        (self.name == "gw_mode").then(|| {
+            gateway::shown_mode(routing_algorithm, gateway_mode, gateway_class, gateway_bandwidth)
+        })?
     }
 
     /// Takes over what stands behind a value: `gw_mode server 20mbit/5mbit`, `gw_mode client 30`.
@@ -280,7 +309,8 @@ impl Setting {
     /// # Errors
     /// One sentence that says what can be written.
     pub(crate) fn write(&self, live: &mut Live, text: &str) -> Result<(), String> {
-        let bad = || format!("{} {text}: must be {}", self.name, self.values());
+        let values = self.values(live);
+        let bad = || format!("{} {text}: must be {values}", self.name);
         match &self.kind {
             Kind::Switch { set, .. } => match text.to_ascii_lowercase().as_str() {
                 "1" | "enable" | "enabled" => set(live, true),
@@ -288,7 +318,7 @@ impl Setting {
                 _ => return Err(bad()),
             },
             Kind::Number { min, max, set, .. } => {
-                let number = text.parse().ok().filter(|n| (*min..=*max).contains(n));
+                let number = text.parse().ok().filter(|n| (*min..=max(live)).contains(n));
                 set(live, number.ok_or_else(bad)?);
             }
             Kind::Text { set, .. } => {
@@ -316,10 +346,13 @@ mod tests {
             let (one, other, wrong) = match &row.kind {
                 Kind::Switch { .. } => ("Enabled".to_owned(), "0".to_owned(), "maybe".to_owned()),
                 Kind::Number { min, max, .. } => {
-                    (min.to_string(), max.to_string(), (max + 1).to_string())
+                    (min.to_string(), max(&live).to_string(), (max(&live) + 1).to_string())
                 }
                 Kind::Word { words, .. } => {
                     (words[0].to_owned(), words[words.len() - 1].to_owned(), "0".to_owned())
+                }
+                Kind::Text { .. } if row.scope == Scope::Interface => {
+                    ("54mbit".to_owned(), "0".to_owned(), "1mbit/2mbit".to_owned())
                 }
                 Kind::Text { .. } => {
                     ("1mbit/100kbit".to_owned(), "2mbit".to_owned(), "0mbit".to_owned())
@@ -331,7 +364,7 @@ mod tests {
             let second = row.value(&live);
             assert_ne!(first, second, "{}", row.name);
             let refusal = row.write(&mut live, &wrong).unwrap_err();
-            assert_eq!(refusal, format!("{} {wrong}: must be {}", row.name, row.values()));
+            assert_eq!(refusal, format!("{} {wrong}: must be {}", row.name, row.values(&live)));
             assert_eq!(row.value(&live), second, "{}: nothing has changed", row.name);
             for rubbish in ["", "-1", " 1", "1 ", "99999999999999999999"] {
                 row.write(&mut live, rubbish).unwrap_err();
@@ -427,7 +460,7 @@ mod tests {
         for row in TABLE {
             let alias =
                 if row.alias.is_empty() { String::new() } else { format!("`{}`", row.alias) };
-            let start = format!("| `{}` | {alias} | {} |", row.name, row.values());
+            let start = format!("| `{}` | {alias} | {} |", row.name, row.values(&Live::default()));
             assert!(
                 page.contains(&start.replace("  ", " ")),
                 "docs/operations.md has no row {start}"

@@ -4,7 +4,7 @@ use noctule_wire::tvlv::gateway::Gateway;
 use std::path::Path;
 
 fn with_interface(name: &str) -> Written {
-    let interface = WrittenInterface { name: name.into(), hop_penalty: None };
+    let interface = WrittenInterface { name: name.into(), ..WrittenInterface::default() };
     Written { interfaces: vec![interface], ..Written::default() }
 }
 
@@ -119,6 +119,7 @@ id = 4095
             gateway_mode: control::GatewayMode::Server,
             gateway_bandwidth: Gateway { down: Throughput(200), up: Throughput(50) },
             gateway_class: 3,
+            routing_algorithm: control::RoutingAlgorithm::BatmanIv,
             limits: control::Limits::default(),
         },
         rx_frames: 64,
@@ -126,12 +127,9 @@ id = 4095
         interfaces: vec![
             InterfaceConfig {
                 name: "wlan0".into(),
-                engine: control::IfaceSettings { hop_penalty: 20 },
+                engine: control::IfaceSettings { hop_penalty: 20, ..Default::default() },
             },
-            InterfaceConfig {
-                name: "eth1".into(),
-                engine: control::IfaceSettings { hop_penalty: 0 },
-            },
+            InterfaceConfig { name: "eth1".into(), engine: control::IfaceSettings::default() },
         ],
     };
     assert_eq!(config, expected);
@@ -157,7 +155,7 @@ fn every_bad_file_gets_a_sentence_with_its_line() {
         (b"mesh = \"bat0\"\norig_intervall = 5\n", "FILE line 2: unknown key \"orig_intervall\": did you mean \"orig_interval\"?"),
         (b"[[interface]]\nname = \"eth0\"\nhop-penalty = 5\n", "FILE line 3: unknown key \"hop-penalty\": did you mean \"hop_penalty\"?"),
         (b"[[interfaces]]\nname = \"eth0\"\n", "FILE line 1: unknown key \"interfaces\": did you mean \"interface\"?"),
-        (b"[[interface]]\nname = \"eth0\"\ncolour = 1\n", "FILE line 3: unknown key \"colour\": known are name, hop_penalty"),
+        (b"[[interface]]\nname = \"eth0\"\ncolour = 1\n", "FILE line 3: unknown key \"colour\": known are name, hop_penalty, elp_interval, throughput_override"),
         (b"\norig_interval = 1\n", "FILE line 2: orig_interval = 1: must be 40 to 2147483647 milliseconds"),
         (b"hop_penalty = 256\n", "FILE line 1: hop_penalty = 256: must be 0 to 255"),
         (b"[[interface]]\nname = \"a\"\n[[interface]]\nname = \"b\"\nhop_penalty = -1\n", "FILE line 5: hop_penalty = -1: must be 0 to 255"),

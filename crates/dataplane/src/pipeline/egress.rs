@@ -53,6 +53,9 @@ impl<'g> Route<'g> {
         let node = guard.node();
         let link = node.active(hop.iface).ok_or(Discard::Inactive)?;
         let carries = node.carries(hop).ok_or(Discard::Inactive)?;
+        if link.wifi {
+            guard.count_unicast(hop);
+        }
         Ok(Self { originator, hop, link, carries })
     }
 

@@ -33,7 +33,9 @@ impl Session<'_> {
         let packet_type = packet_type(packet)?;
         check_addresses(packet_type, outer.destination, outer.source, |mac| node.is_mine(mac))?;
         match packet_type {
-            PacketType::Ogm => Ok(Verdict::Punt { record_route: false }),
+            PacketType::Ogm | PacketType::Elp | PacketType::Ogm2 => {
+                Ok(Verdict::Punt { record_route: false })
+            }
             PacketType::Broadcast => self.judge_broadcast(outer.source, packet),
             PacketType::Unicast => {
                 let Unicast { ttl, ttvn, destination, inner } = Unicast::parse(packet)?;
@@ -82,9 +84,7 @@ impl Session<'_> {
             }
             PacketType::Multicast => Self::judge_multicast(packet),
             PacketType::Fragment => self.judge_fragment(iface, packet),
-            PacketType::Coded | PacketType::Elp | PacketType::Ogm2 | PacketType::Unassigned(_) => {
-                Err(Discard::Type)
-            }
+            PacketType::Coded | PacketType::Unassigned(_) => Err(Discard::Type),
         }
     }
 

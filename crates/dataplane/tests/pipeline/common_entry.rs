@@ -68,9 +68,9 @@ fn fwd_05_my_mac_is_that_of_any_active_interface() {
 }
 
 #[test]
-fn fwd_61_only_algorithm_iv_runs() {
+fn fwd_61_packets_of_the_algorithms_go_to_the_engine() {
     use noctule_wire::Mac;
-    for (packet_type, goes_up) in [(0x00, true), (0x03, false), (0x04, false)] {
+    for (packet_type, goes_up) in [(0x00, true), (0x03, true), (0x04, true), (0x05, false)] {
         let mut packet = vec![0; 60];
         packet[..3].copy_from_slice(&[packet_type, 15, 50]);
         let outcome = Ben::default().receive(ms(0), 0, &on_air(Mac::BROADCAST, ANNA, &packet));

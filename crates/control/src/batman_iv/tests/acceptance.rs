@@ -1,7 +1,8 @@
 //! Which records are used, what for, and what they make known (6.4).
 
 use super::node::Node;
-use super::{IvEvent, Mac, Ogm, OgmFlags, SeqNo, View, at, hop, iface, mac, ms, ogm, repeated};
+use super::{Mac, Ogm, OgmFlags, SeqNo, View, at, hop, iface, mac, ms, ogm, repeated};
+use crate::routing::RoutingEvent;
 use noctule_wire::Discard;
 
 const ME: Mac = mac(1, 1);
@@ -74,7 +75,9 @@ fn tvlv_events(node: &mut Node) -> Vec<(Mac, bool, Vec<u8>)> {
     node.events()
         .into_iter()
         .filter_map(|event| match event {
-            IvEvent::Tvlvs { originator, had_router, area } => Some((originator, had_router, area)),
+            RoutingEvent::Tvlvs { originator, had_router, area } => {
+                Some((originator, had_router, area))
+            }
             _ => None,
         })
         .collect()

@@ -122,7 +122,9 @@ impl Mesh {
     /// What `node` shows for the primary interface of `of`: average quality of its default route, 0 without one.
     pub(super) fn shown(&self, node: usize, of: usize) -> u8 {
         let rows = self.nodes[node].rows();
-        rows.iter().find(|row| row.best && row.originator == address(of, 0)).map_or(0, |row| row.tq)
+        rows.iter()
+            .find(|row| row.best && row.originator == address(of, 0))
+            .map_or(0, |row| row.metric.tq().unwrap())
     }
 }
 

@@ -1,8 +1,9 @@
 //! One node without a mesh: it is fed frames, and its clock is moved.
 
-use super::{Iface, Instant, IvEvent, Mac, NextHop, Ogm, View, at, iface, ms};
+use super::{Iface, Instant, Mac, NextHop, Ogm, View, at, iface, ms};
 use crate::batman_iv::BatmanIv;
 use crate::interfaces::Interfaces;
+use crate::routing::RoutingEvent;
 use crate::{Context, Event, IfaceSettings, Link, OriginatorRow, Output, Rng, Settings};
 use noctule_fib::{Counters, HashKey, Writer};
 use noctule_wire::ogm::OgmFlags;
@@ -243,7 +244,7 @@ impl Node {
     }
 
     /// What the rest of the engine was told.
-    pub(super) fn events(&mut self) -> Vec<IvEvent> {
+    pub(super) fn events(&mut self) -> Vec<RoutingEvent> {
         core::iter::from_fn(|| self.iv.poll_event()).collect()
     }
 

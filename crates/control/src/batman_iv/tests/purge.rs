@@ -1,8 +1,9 @@
 //! Forgetting (section 10), and passing over what fell silent.
 
 use super::node::Node;
-use super::{IvEvent, Mac, Ogm, View, at, hop, iface, mac, ms, ogm, repeated};
-use crate::{Event, Routing};
+use super::{Mac, Ogm, View, at, hop, iface, mac, ms, ogm, repeated};
+use crate::routing::RoutingEvent;
+use crate::{Event, Metric, Routing};
 use noctule_fib::Neighbours;
 
 const ME: Mac = mac(1, 1);
@@ -25,7 +26,7 @@ fn iv_88_iv_89_timeouts() {
     assert_eq!(node.router(PEER, View::Default), None);
     assert_eq!(
         node.events(),
-        [IvEvent::NeighboursChanged, IvEvent::RouteLost(PEER)],
+        [RoutingEvent::NeighboursChanged, RoutingEvent::RouteLost(PEER)],
         "IV-75, TT-73"
     );
     assert!(node.told.contains(&Event::RouteChanged { originator: PEER, router: None }));
@@ -33,7 +34,7 @@ fn iv_88_iv_89_timeouts() {
     assert!(node.iv.knows(PEER));
     node.run_until(seen + ms(401_000));
     assert!(!node.iv.knows(PEER));
-    assert_eq!(node.events(), [IvEvent::Gone(PEER)]);
+    assert_eq!(node.events(), [RoutingEvent::Gone(PEER)]);
     assert_eq!(node.told.last(), Some(&Event::OriginatorGone(PEER)));
     assert!(node.fib.reader().pin().originator(PEER).is_none());
 }
@@ -75,7 +76,8 @@ fn iv_89_iv_90_link_down_moves_routes_at_once() {
     assert_eq!(node.router(PEER, View::Default), None, "the neighbour itself had no other way");
     let events = node.events();
     assert!(
-        events.contains(&IvEvent::RouteLost(PEER)) && !events.contains(&IvEvent::RouteLost(FAR))
+        events.contains(&RoutingEvent::RouteLost(PEER))
+            && !events.contains(&RoutingEvent::RouteLost(FAR))
     );
     // Back again: everything is learned anew.
     node.change(0, |link| link.up = true);
@@ -146,17 +148,17 @@ fn iv_92_neighbours_come_and_go_with_candidates() {
     );
     node.hear(0, PEER, ogm(PEER, 1));
     assert_eq!(node.iv.neighbours(iface(0)), one(PEER));
-    assert_eq!(node.events(), [IvEvent::NeighboursChanged]);
+    assert_eq!(node.events(), [RoutingEvent::NeighboursChanged]);
     node.hear(0, PEER, ogm(PEER, 2));
     assert_eq!(node.events(), [], "told once");
     node.hear(0, OTHER, ogm(OTHER, 1));
     assert_eq!(node.iv.neighbours(iface(0)), Neighbours::Many);
     assert_eq!(node.iv.neighbours(iface(1)), Neighbours::None);
-    assert_eq!(node.events(), [IvEvent::NeighboursChanged]);
+    assert_eq!(node.events(), [RoutingEvent::NeighboursChanged]);
     node.change(0, |link| link.up = false);
     assert_eq!(node.iv.neighbours(iface(0)), Neighbours::None);
     assert_eq!(
-        node.events().iter().filter(|event| **event == IvEvent::NeighboursChanged).count(),
+        node.events().iter().filter(|event| **event == RoutingEvent::NeighboursChanged).count(),
         2
     );
 }
@@ -238,7 +240,11 @@ fn old_knowledge_is_no_way_round_a_silent_router() {
         "but last choice for clients that others announce too"
     );
     assert_eq!(node.fib.reader().pin().originator(FAR).unwrap().metric(), 0);
-    assert!(node.rows().iter().any(|row| row.originator == FAR && row.best && row.tq == 225));
+    assert!(
+        node.rows()
+            .iter()
+            .any(|row| row.originator == FAR && row.best && row.metric == Metric::Tq(225))
+    );
     node.hear(0, PEER, repeated(FAR, 30, mac(8, 1), 225));
     let average = node.average(FAR, View::Default, hop(0, PEER)).unwrap();
     assert!(average > 200);
@@ -288,7 +294,7 @@ fn nothing_is_left_behind() {
     }
     node.run(402_000);
     assert_eq!(node.iv.len(), 0);
-    let lost = node.events().iter().any(|event| matches!(event, IvEvent::RouteLost(_)));
+    let lost = node.events().iter().any(|event| matches!(event, RoutingEvent::RouteLost(_)));
     assert!(!lost, "nobody had a route");
     assert!(node.iv.neighbours.iter().next().is_none());
     node.hear(0, PEER, ogm(PEER, 1));
@@ -310,6 +316,6 @@ fn an_address_that_became_ours_is_forgotten() {
         assert_eq!(node.iv.originators(), [OTHER]);
         let entry = node.iv.originators.find(OTHER).unwrap();
         assert!(entry.candidates.iter().all(|candidate| candidate.hop == hop(0, OTHER)));
-        assert!(node.events().contains(&IvEvent::Gone(PEER)));
+        assert!(node.events().contains(&RoutingEvent::Gone(PEER)));
     }
 }

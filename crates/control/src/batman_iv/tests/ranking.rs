@@ -1,7 +1,8 @@
 //! Which neighbour becomes the router (section 8), and what the data plane sees of it (IV-95).
 
 use super::node::Node;
-use super::{IvEvent, Mac, Ogm, View, hop, iface, mac, ogm, repeated};
+use super::{Mac, Ogm, View, hop, iface, mac, ogm, repeated};
+use crate::routing::RoutingEvent;
 use crate::{Event, Routing};
 
 const ME: Mac = mac(1, 1);
@@ -178,7 +179,7 @@ fn iv_75_changing_a_router_is_no_loss() {
         by(&mut node, if seqno < 5 { B1 } else { B2 }, seqno, 225);
     }
     assert_eq!(router(&node), B2);
-    assert!(!node.events().iter().any(|event| matches!(event, IvEvent::RouteLost(_))));
+    assert!(!node.events().iter().any(|event| matches!(event, RoutingEvent::RouteLost(_))));
 }
 
 /// IV-95: each view has its router or none; none is not made up for by the default one. Readers see the same, and the

@@ -229,7 +229,12 @@ fn iv_09_iv_63_iv_111_private_copies_and_penalties() {
     assert_eq!(node.average(PEER, View::Arrival(iface(1)), hop(0, PEER)), Some(255));
 
     let mut node = Node::new(1);
-    node.attach_with(0, wifi(ME), IfaceSettings { hop_penalty: 55 }, 1000);
+    node.attach_with(
+        0,
+        wifi(ME),
+        IfaceSettings { hop_penalty: 55, ..IfaceSettings::default() },
+        1000,
+    );
     node.attach(1, Node::link(MY_SECOND), 2000);
     node.warm(&[(0, PEER)], 100);
     let answers = repeats_of(&mut node, 0, PEER, ogm(PEER, 101));

@@ -2,7 +2,7 @@
 
 use super::node::Node;
 use super::{Mac, Ogm, iface, mac, ms, ogm, repeated};
-use crate::{Link, OriginatorRow};
+use crate::{Link, Metric, OriginatorRow};
 
 const ME: Mac = mac(1, 1);
 const PEER: Mac = mac(2, 1);
@@ -24,7 +24,7 @@ fn iv_103_originator_table() {
         originator,
         neighbour,
         iface: iface(0),
-        tq,
+        metric: Metric::Tq(tq),
         last_seen: ms(250),
         best,
     };
@@ -53,7 +53,9 @@ fn iv_104_originator_table_of_an_interface() {
     }
     let table = |index| {
         let rows = node.iv.originator_rows_of(node.now, &node.interfaces, iface(index));
-        rows.iter().map(|row| (row.originator, row.neighbour, row.tq, row.best)).collect::<Vec<_>>()
+        rows.iter()
+            .map(|row| (row.originator, row.neighbour, row.metric.tq().unwrap(), row.best))
+            .collect::<Vec<_>>()
     };
     assert_eq!(
         table(0),

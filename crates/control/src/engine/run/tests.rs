@@ -85,7 +85,7 @@ impl Segment {
                             frames.push((node, frame));
                         }
                         Output::Answer(answer) => self.answers.push(answer),
-                        Output::ToHost { .. } | Output::Event(_) => {}
+                        Output::ToHost { .. } | Output::Event(_) | Output::Measure { .. } => {}
                     }
                 }
             }
@@ -447,7 +447,7 @@ fn a_vanished_primary_hands_its_role_on_and_a_down_one_keeps_it() {
     let engine = &mut segment.nodes[0];
     let second = Iface::new(1).unwrap();
     let link = Link { mac: mac(9), mtu: 1400, wifi: true, up: true };
-    let settings = IfaceSettings { hop_penalty: 20 };
+    let settings = IfaceSettings { hop_penalty: 20, ..IfaceSettings::default() };
     engine.handle(segment.now, Input::Attach { iface: second, link, settings, seqno: 5 });
     let down = Link { mac: mac(0), mtu: 1500, wifi: false, up: false };
     engine.handle(segment.now, Input::Changed { iface: iface(), link: down });

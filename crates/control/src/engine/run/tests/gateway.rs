@@ -23,7 +23,7 @@ fn gw_05_gw_08_gw_20_gw_79_a_client_chooses_the_server_that_it_hears() {
     assert_eq!((row.originator, row.best, row.router.mac), (mac(1), true, mac(1)));
     let route = segment.nodes[0].originator_rows(segment.now);
     let route = route.iter().find(|route| route.best && route.originator == mac(1)).unwrap();
-    assert_eq!(row.tq, route.tq);
+    assert_eq!(row.metric, route.metric);
     assert_eq!(segment.nodes[2].gateway_rows().len(), 1, "also who does not care knows");
     assert_eq!(segment.nodes[1].gateway_rows(), [], "nobody is its own gateway");
     assert_eq!(segment.nodes[1].fib.reader().pin().gateway(), Gateway::Server);

@@ -64,7 +64,7 @@ fn icmp_10_a_second_interface_answers_by_the_address_of_the_first() {
         segment.hand(0, mac(1), Mac::BROADCAST, &ogm(50, mac(9), seqno));
         segment.hand(0, mac(1), Mac::BROADCAST, &ogm(49, mac(8), seqno));
     }
-    let iv = &segment.nodes[0].batman_iv;
+    let iv = &segment.nodes[0].routing;
     let speaks_as = |node| iv.speaks_as(hop(1), mac(node));
     assert!(speaks_as(1) && speaks_as(9) && !speaks_as(8) && !speaks_as(7));
 }

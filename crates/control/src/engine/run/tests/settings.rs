@@ -32,12 +32,12 @@ fn iv_63_the_penalty_of_an_interface_counts_from_the_next_ogm_on() {
     segment.run(Duration::from_secs(70));
     let tq = |segment: &Segment| {
         let rows = segment.nodes[0].originator_rows(segment.now);
-        rows.iter().find(|row| row.originator == mac(1) && row.best).map(|row| row.tq)
+        rows.iter().find(|row| row.originator == mac(1) && row.best).and_then(|row| row.metric.tq())
     };
     // Two nodes that send at the same moment count one echo less now and then.
     assert!(tq(&segment) >= Some(250), "{:?}", tq(&segment));
     let [iface, unknown] = [0, 5].map(|index| Iface::new(index).unwrap());
-    let settings = IfaceSettings { hop_penalty: 128 };
+    let settings = IfaceSettings { hop_penalty: 128, ..IfaceSettings::default() };
     let now = segment.now;
     segment.nodes[0].handle(now, Input::InterfaceSettings { iface, settings });
     segment.nodes[0].handle(now, Input::InterfaceSettings { iface: unknown, settings });

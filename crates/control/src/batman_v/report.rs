@@ -1,0 +1,71 @@
+//! The tables as an operator sees them (section 16).
+
+use super::BatmanV;
+use crate::interfaces::Interfaces;
+use crate::{Metric, NeighbourRow, OriginatorRow};
+use noctule_fib::{Iface, View};
+use noctule_wire::Instant;
+
+impl BatmanV {
+    /// The originator table of the default view (V-91). Empty while the node has no originator address.
+    pub(crate) fn originator_rows(
+        &self,
+        now: Instant,
+        interfaces: &Interfaces,
+    ) -> Vec<OriginatorRow> {
+        self.rows(now, interfaces, View::Default, None)
+    }
+
+    /// The originator table for what arrives on `iface`, only with neighbours on that same interface (V-91).
+    pub(crate) fn originator_rows_of(
+        &self,
+        now: Instant,
+        interfaces: &Interfaces,
+        iface: Iface,
+    ) -> Vec<OriginatorRow> {
+        self.rows(now, interfaces, View::Arrival(iface), Some(iface))
+    }
+
+    fn rows(
+        &self,
+        now: Instant,
+        interfaces: &Interfaces,
+        view: View,
+        only: Option<Iface>,
+    ) -> Vec<OriginatorRow> {
+        let mut rows = Vec::new();
+        if interfaces.primary().is_none() {
+            return rows;
+        }
+        for originator in self.originators.values() {
+            let Some(router) = originator.router(view) else { continue };
+            for candidate in originator.candidates.iter().rev() {
+                let Some(path) = candidate.path(view) else { continue };
+                if only.is_none_or(|iface| candidate.hop.iface == iface) {
+                    rows.push(OriginatorRow {
+                        originator: originator.mac,
+                        neighbour: candidate.hop.mac,
+                        iface: candidate.hop.iface,
+                        metric: Metric::Throughput(path.throughput),
+                        last_seen: now.since(originator.last_seen),
+                        best: router == candidate.hop,
+                    });
+                }
+            }
+        }
+        rows
+    }
+
+    /// The neighbour table (V-92).
+    pub(crate) fn neighbour_rows(&self, now: Instant) -> Vec<NeighbourRow> {
+        self.neighbours
+            .iter()
+            .map(|(hop, neighbour)| NeighbourRow {
+                neighbour: hop.mac,
+                iface: hop.iface,
+                last_seen: now.since(neighbour.last_seen),
+                throughput: Some(neighbour.throughput.get()),
+            })
+            .collect()
+    }
+}

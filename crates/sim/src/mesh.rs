@@ -162,6 +162,12 @@ impl Mesh {
         }
     }
 
+    /// What an interface says of its speed from now on, Mbit/s; 10,000 if nothing is said.
+    pub fn set_speed(&mut self, node: NodeId, iface: usize, mbit: u32) {
+        let iface = Iface::new(iface).expect("a node has few interfaces");
+        self.nodes[usize::from(node.0)].speeds.insert(iface, mbit);
+    }
+
     /// Cuts all links between two nodes.
     pub fn cut(&mut self, a: NodeId, b: NodeId) {
         self.change_links(a, b, |link| link.connected = false);

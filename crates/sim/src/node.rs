@@ -2,11 +2,12 @@
 
 use crate::NodeId;
 use crate::mesh::wall_clock;
-use noctule_control::{Engine, Event, IfaceSettings, Input, Output, Settings};
+use noctule_control::{Engine, Event, IfaceSettings, Input, Measured, Output, Settings};
 use noctule_dataplane::pipeline::{PipelineSettings, egress};
 use noctule_dataplane::{Hint, Outlet, Pipeline};
 use noctule_fib::{Counters, Fib, HashKey, Iface, Writer};
 use noctule_wire::{Discard, Instant, Mac, SeqNo};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A node of the simulation.
@@ -19,6 +20,8 @@ pub(crate) struct Node {
     pub(crate) counters: [Arc<Counters>; 2],
     pub(crate) mesh_mac: Mac,
     pub(crate) events: Vec<(Instant, Event)>,
+    /// What the interfaces say of their speed, Mbit/s, where that is not 10,000.
+    pub(crate) speeds: BTreeMap<Iface, u32>,
     /// Whether the node takes part; a dead one neither hears nor speaks.
     pub(crate) alive: bool,
 }
@@ -66,7 +69,16 @@ impl Node {
             Pipeline::new(fib.clone(), Arc::clone(&counters[1]), PipelineSettings::new(hash_key));
         let engine = Engine::new(now, settings, writer, Arc::clone(&counters[0]), seed);
         let mesh_mac = id.mesh_mac();
-        Self { engine, pipeline, fib, counters, mesh_mac, events: Vec::new(), alive: true }
+        Self {
+            engine,
+            pipeline,
+            fib,
+            counters,
+            mesh_mac,
+            events: Vec::new(),
+            speeds: BTreeMap::new(),
+            alive: true,
+        }
     }
 
     pub(crate) fn start(&mut self, now: Instant) -> Turn {
@@ -164,6 +176,11 @@ impl Node {
                     }
                     Output::ToHost { frame } => turn.delivered.push(frame),
                     Output::Answer(_) => {}
+                    Output::Measure { iface, neighbour } => {
+                        let speed = Some(self.speeds.get(&iface).copied().unwrap_or(10_000));
+                        let measured = Measured::Wired { speed, full_duplex: true };
+                        self.engine.handle(now, Input::Measured { iface, neighbour, measured });
+                    }
                     Output::Event(event) => self.events.push((now, event)),
                 }
             }

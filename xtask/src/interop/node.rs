@@ -57,6 +57,18 @@ pub(crate) struct Settings {
     pub(crate) bridge_loop_avoidance: bool,
     /// The part in gateway choice.
     pub(crate) role: Role,
+    /// The routing algorithm.
+    pub(crate) algorithm: Algorithm,
+}
+
+/// How routes are found.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Algorithm {
+    /// By the share of OGMs that arrive.
+    #[default]
+    BatmanIv,
+    /// By the throughput of links.
+    BatmanV,
 }
 
 /// A node's part in gateway choice.
@@ -83,7 +95,13 @@ impl Role {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { interval_ms: 200, hop_penalty: 30, bridge_loop_avoidance: false, role: Role::Off }
+        Self {
+            interval_ms: 200,
+            hop_penalty: 30,
+            bridge_loop_avoidance: false,
+            role: Role::Off,
+            algorithm: Algorithm::BatmanIv,
+        }
     }
 }
 

@@ -22,6 +22,7 @@ mod segment;
 mod start;
 mod tables;
 mod two_links;
+mod v;
 mod vlan;
 mod words;
 
@@ -78,6 +79,14 @@ const SCENARIOS: &[Scenario] = &[
     Scenario { name: "segment", kinds: "K-N-K", seconds: 35, play: segment::play, about: segment::ABOUT },
     Scenario { name: "segment", kinds: "N-K-N", seconds: 35, play: segment::play, about: segment::ABOUT },
     Scenario { name: "diamond", kinds: "K-N-K-N", seconds: 60, play: diamond::play, about: diamond::ABOUT },
+    Scenario { name: "v", kinds: "K-K", seconds: 30, play: v::play, about: v::ABOUT },
+    Scenario { name: "v", kinds: "K-N", seconds: 30, play: v::play, about: v::ABOUT },
+    Scenario { name: "v", kinds: "K-K-K", seconds: 35, play: v::play, about: v::ABOUT },
+    Scenario { name: "v", kinds: "K-N-K", seconds: 35, play: v::play, about: v::ABOUT },
+    Scenario { name: "v", kinds: "N-K-N", seconds: 35, play: v::play, about: v::ABOUT },
+    Scenario { name: "v", kinds: "K-K-K-K", seconds: 60, play: v::play, about: v::ABOUT },
+    Scenario { name: "v", kinds: "K-N-K-N", seconds: 60, play: v::play, about: v::ABOUT },
+    Scenario { name: "v", kinds: "N-K-N-K", seconds: 60, play: v::play, about: v::ABOUT },
     Scenario { name: "loss", kinds: "K-N", seconds: 75, play: loss::play, about: loss::ABOUT },
     Scenario { name: "two-links", kinds: "K-K", seconds: 40, play: two_links::play, about: two_links::ABOUT },
     Scenario { name: "two-links", kinds: "K-N", seconds: 40, play: two_links::play, about: two_links::ABOUT },

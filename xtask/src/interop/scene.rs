@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use super::capture::Pcapng;
-use super::node::{Kind, Node, Programs, hard_address};
+use super::node::{Algorithm, Kind, Node, Programs, hard_address};
 use super::record::Record;
 use crate::lab::{End, Lab, Namespace, Set};
 
@@ -153,6 +153,13 @@ impl<'a> Scene<'a> {
     pub(crate) fn set_interval(&mut self, interval_ms: u32) {
         for node in &mut self.nodes {
             node.settings.interval_ms = interval_ms;
+        }
+    }
+
+    /// Sets the routing algorithm of all nodes that start from here on.
+    pub(crate) fn set_algorithm(&mut self, algorithm: Algorithm) {
+        for node in &mut self.nodes {
+            node.settings.algorithm = algorithm;
         }
     }
 

@@ -15,8 +15,12 @@ pub(crate) struct Originator {
     pub(crate) neigh_address: String,
     /// The hard interface towards that neighbour.
     pub(crate) hard_ifname: String,
-    /// The averaged transmission quality, 0 to 255.
+    /// The averaged transmission quality, 0 to 255: `BATMAN_IV`.
+    #[serde(default)]
     pub(crate) tq: u8,
+    /// The throughput in kbit/s: `BATMAN_V`.
+    #[serde(default)]
+    pub(crate) throughput: u32,
     /// Whether this candidate is the router.
     #[serde(default)]
     pub(crate) best: bool,
@@ -27,6 +31,9 @@ pub(crate) struct Originator {
 pub(crate) struct Neighbor {
     /// The neighbour's interface address.
     pub(crate) neigh_address: String,
+    /// The throughput of the link in kbit/s: `BATMAN_V`.
+    #[serde(default)]
+    pub(crate) throughput: u32,
     /// The hard interface on which it is heard.
     pub(crate) hard_ifname: String,
     /// Milliseconds since its last own OGM.

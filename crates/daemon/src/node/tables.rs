@@ -12,7 +12,6 @@ use noctule_wire::{Client, Vid};
 use std::collections::BTreeSet;
 use std::fs;
 
-
 impl Node {
     /// One table, as of this instant.
     pub(super) fn table(&self, table: &Table) -> ReplyLine {

@@ -2,12 +2,16 @@
 
 use anyhow::Result;
 
-use super::{Node, Role};
+use super::{Algorithm, Node, Role};
 use crate::lab::Set;
 
 /// Makes the mesh interface and gives it the hard interfaces.
 pub(super) fn start(node: &Node) -> Result<()> {
-    node.batctl(&["interface", "create"])?.success()?;
+    let algorithm = match node.settings.algorithm {
+        Algorithm::BatmanIv => "BATMAN_IV",
+        Algorithm::BatmanV => "BATMAN_V",
+    };
+    node.batctl(&["interface", "create", "routing_algo", algorithm])?.success()?;
     node.space.set_link("bat0", &[Set::Mac(node.mesh_mac())])?;
     let settings = node.settings;
     // Everything that matters from the first frame on is set before the first interface.

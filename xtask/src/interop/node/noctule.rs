@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::Node;
+use super::{Algorithm, Node};
 
 /// How long the daemon may take to make its mesh interface, and to end.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -39,6 +39,9 @@ pub(super) fn start(node: &Node) -> Result<Daemon> {
         .args(["--mesh-mac", &node.mesh_address()]);
     for (option, word) in ["--gw-mode", "--gw-bandwidth"].into_iter().zip(settings.role.words()) {
         command.args([option, word]);
+    }
+    if settings.algorithm == Algorithm::BatmanV {
+        command.args(["--algorithm", "batman-v"]);
     }
     if !settings.bridge_loop_avoidance {
         command.arg("--no-bridge-loop-avoidance");

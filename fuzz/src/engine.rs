@@ -1,9 +1,14 @@
 //! The engine: whatever neighbours, hosts, links and tools do, in whatever order.
 
-use noctule_control::{Engine, IfaceSettings, Input, Limits, Link, Output, Probe, Settings};
+use noctule_control::{
+    Engine, IfaceSettings, Input, Limits, Link, Measured, Output, Probe, RoutingAlgorithm, Settings,
+};
 use noctule_fib::{Counters, HashKey, Iface, Writer};
 use noctule_wire::ethernet::mesh_header;
-use noctule_wire::{Client, ETHERNET_HEADER_LEN, Instant, Mac, Ogms, SeqNo, packet};
+use noctule_wire::ogm2::Ogm2s;
+use noctule_wire::{
+    Client, ETHERNET_HEADER_LEN, Elp, Instant, Mac, Ogms, PacketType, SeqNo, packet,
+};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,10 +40,10 @@ struct Player {
 }
 
 impl Player {
-    fn new() -> Self {
+    fn new(routing_algorithm: RoutingAlgorithm) -> Self {
         let now = Instant::from_millis(1_000_000);
         let writer = Writer::new(HashKey([1, 2]), 0, SeqNo(0));
-        let settings = Settings { limits: LIMITS, ..Settings::default() };
+        let settings = Settings { routing_algorithm, limits: LIMITS, ..Settings::default() };
         let mut player =
             Self { engine: Engine::new(now, settings, writer, Arc::<Counters>::default(), 7), now };
         player.give(Input::MeshInterface { mac: MESH, mtu: 1500 });
@@ -60,11 +65,7 @@ impl Player {
                     sent += 1;
                     let body = &frame[ETHERNET_HEADER_LEN..];
                     assert!(body.len() <= 1500, "a frame longer than the link's MTU");
-                    let mut len = 0;
-                    for ogm in Ogms::new(body) {
-                        len += ogm.expect("only good OGMs leave").wire_len();
-                    }
-                    assert_eq!(len, body.len(), "nothing behind the last OGM");
+                    check_control(body);
                 }
                 Output::ToOriginator { packet, .. } => {
                     sent += 1;
@@ -99,12 +100,41 @@ impl Player {
         panic!("the engine never sleeps");
     }
 
-    /// What a neighbour sends; at most one thing may come of it at once.
+    /// What a neighbour sends; at most one thing may come of it at once, or with B.A.T.M.A.N. V what it is long enough to
+    /// push out of the queue of each interface.
     fn hear(&mut self, from: u8, to: Mac, body: &[u8]) {
         let frame = [&mesh_header(to, neighbour(from))[..], body].concat();
         let sent = self.give(Input::Frame { iface: iface(from >> 2), bytes: &frame });
-        assert!(sent <= 1, "{sent} frames out for one in");
+        assert!(sent <= self.most(body), "{sent} frames out for one in");
     }
+
+    fn most(&self, body: &[u8]) -> usize {
+        match self.engine.settings().routing_algorithm {
+            RoutingAlgorithm::BatmanIv => 1,
+            RoutingAlgorithm::BatmanV => OWN.len() * (1 + body.len() / 128),
+        }
+    }
+}
+
+/// What leaves as a frame of its own is whole, and nothing follows it.
+fn check_control(body: &[u8]) {
+    let len = match packet::packet_type(body).expect("only good packets leave") {
+        PacketType::Ogm => {
+            Ogms::new(body).map(|ogm| ogm.expect("only good OGMs leave").wire_len()).sum()
+        }
+        PacketType::Ogm2 => {
+            Ogm2s::new(body).map(|ogm| ogm.expect("only good OGM2s leave").wire_len()).sum()
+        }
+        PacketType::Elp => {
+            Elp::parse(body).expect("only good ELPs leave");
+            assert!(matches!(body.len(), Elp::SENT_LEN | Elp::PROBE_LEN));
+            return;
+        }
+        // Probes of the link's MTU.
+        PacketType::Icmp => return,
+        other => panic!("{other:?} leaves unrouted"),
+    };
+    assert_eq!(body.len(), len, "nothing behind the last one");
 }
 
 /// Steps in a row, each behind three bytes: what happens, to whom, and how many bytes belong to it (by four).
@@ -113,7 +143,13 @@ impl Player {
 /// If the engine panics, sends more than one frame at once because of one, exceeds its limits, sends what no receiver may
 /// take, or never sleeps.
 pub fn fuzz_engine(data: &[u8]) {
-    let mut player = Player::new();
+    for algorithm in [RoutingAlgorithm::BatmanIv, RoutingAlgorithm::BatmanV] {
+        play(algorithm, data);
+    }
+}
+
+fn play(algorithm: RoutingAlgorithm, data: &[u8]) {
+    let mut player = Player::new(algorithm);
     let mut rest = data;
     while let Some(([what, who, quads], behind)) = rest.split_first_chunk() {
         let (body, behind) = behind.split_at((usize::from(*quads) * 4).min(behind.len()));
@@ -130,7 +166,7 @@ pub fn fuzz_engine(data: &[u8]) {
             2 => player.hear(*who, OWN[usize::from(who >> 2 & 1)], body),
             3 => {
                 let sent = player.give(Input::Frame { iface: iface(*who), bytes: body });
-                assert!(sent <= 1, "{sent} frames out for one in");
+                assert!(sent <= player.most(body), "{sent} frames out for one in");
             }
             4 => player.pass(Duration::from_millis(u64::from(*who) * 20)),
             5 => {
@@ -152,6 +188,11 @@ pub fn fuzz_engine(data: &[u8]) {
                 let probe = Probe { destination, uid: 1, seqno: 1, ttl: *what, record_route: true };
                 let sent = player.give(Input::Probe(probe));
                 assert!(sent <= 1);
+            }
+            9 if who & 1 != 0 => {
+                let measured = Measured::Expected(u32::from(*what) << (who & 31));
+                let neighbour = (who & 2 != 0).then(|| neighbour(*who));
+                player.give(Input::Measured { iface: iface(*who >> 2), neighbour, measured });
             }
             _ => player.pass(Duration::from_secs(u64::from(*who))),
         }

@@ -1,5 +1,6 @@
 //! Whole engines: frames in, frames out.
 
+mod algorithm;
 mod amplification;
 mod dat;
 mod gateway;

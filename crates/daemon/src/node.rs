@@ -17,7 +17,7 @@ mod tables;
 
 pub(crate) use gateway::WithoutGateway;
 pub(crate) use links::Ports;
-pub(crate) use mesh_interface::{MeshInterface, derived_mac, locally_administered};
+pub(crate) use mesh_interface::{MeshInterface, derived_mac, locally_administered, offload};
 pub(crate) use multicast::PERIOD as MULTICAST_PERIOD;
 pub(crate) use probes::Probes;
 pub(crate) use rest::Rest;

@@ -10,7 +10,7 @@ use crate::netlink::{
 };
 use crate::node::{
     End, MULTICAST_PERIOD, MeshInterface, Node, Ports, Probes, Rest, WithoutGateway, WorkerLine,
-    derived_mac, locally_administered,
+    derived_mac, locally_administered, offload,
 };
 use crate::settings::{Config, InterfaceConfig};
 use crate::wake::Wake;
@@ -272,6 +272,7 @@ fn make_mesh_interface(config: &Config, links: &Links) -> Result<MeshInterface, 
         let sentence = format!("cannot {what} of {shown}");
         move |error: noctule_dataplane::tap::TapError| format!("{sentence}: {error}")
     };
+    offload(&tap, config.tap_offload);
     tap.set_mac(mac).map_err(cannot("set the address"))?;
     tap.set_mtu(mtu).map_err(cannot("set the MTU"))?;
     // So that a second node does not take it for an Ethernet interface.

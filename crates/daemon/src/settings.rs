@@ -62,6 +62,8 @@ pub struct Written {
     pub distributed_arp_table: Option<bool>,
     /// Whether IPv6 neighbour solicitations are answered from what was heard.
     pub neighbour_discovery_cache: Option<bool>,
+    /// Whether the mesh interface does what a network card does for TCP.
+    pub tap_offload: Option<bool>,
     /// Whether TCP segments are kept short enough to cross the links in one piece.
     pub clamp_mss: Option<bool>,
     /// Whether all multicast frames are flooded.
@@ -138,6 +140,7 @@ const KEYS: &[&str] = &[
     "fragmentation",
     "mtu_probing",
     "clamp_mss",
+    "tap_offload",
     "bridge_loop_avoidance",
     "ap_isolation",
     "distributed_arp_table",
@@ -239,6 +242,8 @@ pub struct Config {
     pub wait: bool,
     /// What the engine runs on.
     pub engine: control::Settings,
+    /// Whether the mesh interface does what a network card does for TCP: cuts segments, computes checksums, joins segments.
+    pub tap_offload: bool,
     /// Frames that each interface's receive ring holds.
     pub rx_frames: u32,
     /// Frames that each interface can send at once.
@@ -318,6 +323,7 @@ impl Written {
             fragmentation: self.fragmentation.or(file.fragmentation),
             mtu_probing: self.mtu_probing.or(file.mtu_probing),
             clamp_mss: self.clamp_mss.or(file.clamp_mss),
+            tap_offload: self.tap_offload.or(file.tap_offload),
             bridge_loop_avoidance: self.bridge_loop_avoidance.or(file.bridge_loop_avoidance),
             ap_isolation: self.ap_isolation.or(file.ap_isolation),
             distributed_arp_table: self.distributed_arp_table.or(file.distributed_arp_table),
@@ -371,6 +377,7 @@ impl Written {
             fragmentation,
             mtu_probing,
             clamp_mss,
+            tap_offload,
             bridge_loop_avoidance,
             ap_isolation,
             distributed_arp_table,
@@ -454,6 +461,7 @@ impl Written {
                 routing_algorithm: algorithm,
                 limits: engine.limits,
             },
+            tap_offload: tap_offload.unwrap_or(true),
             rx_frames: in_range("rx_frames", rx_frames.unwrap_or(512), 16, 16_384, "frames")?,
             tx_frames: in_range("tx_frames", tx_frames.unwrap_or(256), 16, 16_384, "frames")?,
             interfaces: hard,

@@ -16,7 +16,9 @@ use crate::wake::Wake;
 use crossbeam_channel::{Receiver as Queue, Sender};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use noctule_dataplane::offload::{Segments, VirtioHeader};
 use noctule_dataplane::packet::{Receiver, RxFrame, Transmitter};
+use noctule_dataplane::pipeline::Session;
 use noctule_dataplane::tap::{FRAME_LEN_MAX, Tap, TapError};
 use noctule_dataplane::{Hint, Pipeline};
 use noctule_fib::{Counters, IFACES_MAX, Iface};
@@ -95,6 +97,29 @@ fn complete_checksum(frame: &mut RxFrame<'_>) {
     }
 }
 
+/// Sends what the host handed over in one piece, as the frames that it is on the wire; says how many these are.
+fn send_segments(
+    mut session: Session<'_>,
+    header: &VirtioHeader,
+    frame: &mut [u8],
+    outlet: &mut WorkerOutlet,
+) -> usize {
+    let longest = if header.is_segmented() { session.whole_up_to(frame) } else { None };
+    let mut segments = match Segments::new(header, frame, longest) {
+        Ok(segments) => segments,
+        Err(reason) => {
+            session.refuse(reason);
+            return 1;
+        }
+    };
+    let mut count = 0;
+    while let Some(segment) = segments.next() {
+        session.send(segment, outlet);
+        count += 1;
+    }
+    count
+}
+
 impl Worker {
     pub(crate) fn new(parts: Parts) -> Self {
         let Parts {
@@ -147,6 +172,7 @@ impl Worker {
             for iface in Iface::all() {
                 more |= self.receive(iface);
             }
+            self.outlet.flush_host();
             more |= self.take_from_host();
             let now = self.clock.now();
             if self.pipeline.next_deadline().is_some_and(|deadline| deadline <= now) {
@@ -229,12 +255,14 @@ impl Worker {
         if !self.tap_alive {
             return false;
         }
-        for taken in 0..BATCH {
+        let mut taken = 0;
+        while taken < BATCH {
             match self.tap.read(&mut self.buffer) {
-                Ok(Some(len)) => {
-                    // One pinning for each frame: the system call in between takes longer.
-                    let frame = self.buffer.get(..len).unwrap_or_default();
-                    self.pipeline.send(self.clock.now(), frame, &mut self.outlet);
+                Ok(Some((len, header))) => {
+                    // One pinning for each read: the system call in between takes longer.
+                    let session = self.pipeline.session(self.clock.now());
+                    let frame = self.buffer.get_mut(..len).unwrap_or_default();
+                    taken += send_segments(session, &header, frame, &mut self.outlet);
                 }
                 Ok(None) => return false,
                 Err(TapError::Gone) => {

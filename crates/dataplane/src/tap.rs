@@ -1,20 +1,25 @@
 //! The mesh interface: an Ethernet device (TAP) whose other end is this process. What the host sends into it is read here,
 //! what is written here the host receives.
 //!
+//! Where the kernel can, the host hands over long TCP segments whole and leaves checksums open, as to a network card that
+//! does the rest: see [`crate::offload`].
+//!
 //! The device lives as long as the [`Tap`]: a node that dies takes its `bat0` with it, and a start never takes over a
 //! device that somebody else made.
 
 mod sys;
 
+use crate::offload::VirtioHeader;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
-use nix::sys::uio::writev;
+use nix::sys::uio::{readv, writev};
 use nix::unistd;
 use noctule_wire::Mac;
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixDatagram;
+use std::sync::atomic::{AtomicBool, Ordering};
 use sys::{InterfaceName, Request};
 
 /// The longest frame that a TAP hands out: the largest MTU of Linux, the Ethernet header and one VLAN tag. A read into
@@ -23,6 +28,13 @@ pub const FRAME_LEN_MAX: usize = 65_535 + 14 + 4;
 
 /// Pieces of a frame that [`Tap::write_parts`] gathers without allocating.
 const PARTS_MAX: usize = 8;
+
+/// What the host may leave to us: checksums and TCP segments, with and without ECN. Every kernel that has `IFF_VNET_HDR`
+/// knows these.
+const OFFLOADS: libc::c_uint =
+    libc::TUN_F_CSUM | libc::TUN_F_TSO4 | libc::TUN_F_TSO6 | libc::TUN_F_TSO_ECN;
+/// And UDP segments, which Linux 6.2 knows.
+const UDP_OFFLOADS: libc::c_uint = libc::TUN_F_USO4 | libc::TUN_F_USO6;
 
 /// What can go wrong with the mesh interface.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +100,21 @@ pub struct Tap {
     /// Requests by name need some socket, in the namespace in which the interface was made.
     socket: UnixDatagram,
     ifindex: u32,
+    /// Whether a [`VirtioHeader`] stands in front of each frame.
+    has_header: bool,
+    /// Whether the host may use it, and we.
+    offloads: AtomicBool,
+}
+
+/// What the host may leave to us.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Offloads {
+    /// Nothing: every frame is whole.
+    None,
+    /// Checksums, and TCP segments longer than the MTU.
+    Tcp,
+    /// UDP segments, too.
+    TcpAndUdp,
 }
 
 impl AsFd for Tap {
@@ -98,7 +125,7 @@ impl AsFd for Tap {
 
 impl Tap {
     /// Makes the interface `name` in the network namespace of the calling thread. It has a random address, is down, and
-    /// vanishes when the value is dropped.
+    /// vanishes when the value is dropped. The host may leave nothing to it until [`Self::offload`].
     ///
     /// # Errors
     /// [`TapError`]; nothing is left behind.
@@ -107,11 +134,20 @@ impl Tap {
         let flags = OFlag::O_RDWR | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
         let file = open("/dev/net/tun", flags, Mode::empty()).map_err(no_tun)?;
         let mut request = Request::new(short_name);
-        request.set_flags(libc::IFF_TAP | libc::IFF_NO_PI | libc::IFF_TUN_EXCL);
+        // Not known: then there is none.
+        let features = sys::features(&file).unwrap_or(0);
+        let header = features & libc::IFF_VNET_HDR;
+        request.set_flags(libc::IFF_TAP | libc::IFF_NO_PI | libc::IFF_TUN_EXCL | header);
         request.tun_set_iff(&file).map_err(|errno| not_made(errno, name))?;
         let socket = UnixDatagram::unbound()
             .map_err(|source| TapError::System { call: "socket(AF_UNIX)", source })?;
-        let mut tap = Self { file, socket, ifindex: 0 };
+        let mut tap = Self {
+            file,
+            socket,
+            ifindex: 0,
+            has_header: header != 0,
+            offloads: AtomicBool::new(false),
+        };
         let mut request = tap.request()?;
         request.get_index(&tap.socket).map_err(system("SIOCGIFINDEX"))?;
         tap.ifindex = request.index();
@@ -136,15 +172,53 @@ impl Tap {
         Ok(self.request()?.name())
     }
 
-    /// Takes the next frame that the host sent, and returns its length; `None` if there is none. `buffer` should have
-    /// [`FRAME_LEN_MAX`] bytes.
+    /// Lets the host leave its checksums and the cutting of long segments to us, or not; says what it may from now on.
+    /// What it has sent before still comes as it was.
+    ///
+    /// # Errors
+    /// [`TapError::Gone`], or whatever else the kernel said; then the host leaves nothing.
+    pub fn offload(&self, wanted: bool) -> Result<Offloads, TapError> {
+        self.offloads.store(false, Ordering::Relaxed);
+        if !self.has_header {
+            return Ok(Offloads::None);
+        }
+        let refused = system("TUNSETOFFLOAD");
+        if !wanted {
+            return sys::set_offload(&self.file, 0).map(|()| Offloads::None).map_err(refused);
+        }
+        let offloads = match sys::set_offload(&self.file, OFFLOADS | UDP_OFFLOADS) {
+            Ok(()) => Offloads::TcpAndUdp,
+            Err(Errno::EINVAL) => {
+                sys::set_offload(&self.file, OFFLOADS).map_err(refused)?;
+                Offloads::Tcp
+            }
+            Err(errno) => return Err(refused(errno)),
+        };
+        self.offloads.store(true, Ordering::Relaxed);
+        Ok(offloads)
+    }
+
+    /// Whether the host leaves something to us, and takes from us what is not cut.
+    pub fn offloads(&self) -> bool {
+        self.offloads.load(Ordering::Relaxed)
+    }
+
+    /// Takes the next frame that the host sent, and returns its length and what is left to do with it; `None` if there is
+    /// none. `buffer` should have [`FRAME_LEN_MAX`] bytes.
     ///
     /// # Errors
     /// [`TapError::Gone`], or whatever else the kernel said.
-    pub fn read(&self, buffer: &mut [u8]) -> Result<Option<usize>, TapError> {
+    pub fn read(&self, buffer: &mut [u8]) -> Result<Option<(usize, VirtioHeader)>, TapError> {
+        let mut header = [0; VirtioHeader::LEN];
         loop {
-            match unistd::read(&self.file, buffer) {
-                Ok(len) => return Ok(Some(len)),
+            let outcome = if self.has_header {
+                let mut pieces = [IoSliceMut::new(&mut header), IoSliceMut::new(buffer)];
+                readv(&self.file, &mut pieces).map(|len| len.saturating_sub(VirtioHeader::LEN))
+            } else {
+                unistd::read(&self.file, buffer)
+            };
+            match outcome {
+                Ok(len) => return Ok(Some((len, VirtioHeader::from_bytes(header)))),
                 Err(Errno::EAGAIN) => return Ok(None),
                 Err(Errno::EINTR) => {}
                 Err(errno) => return Err(system("read from the mesh interface")(errno)),
@@ -157,17 +231,33 @@ impl Tap {
     /// # Errors
     /// [`WriteError`].
     pub fn write_parts(&self, parts: &[&[u8]]) -> Result<(), WriteError> {
-        let mut few = [IoSlice::new(&[]); PARTS_MAX];
+        self.write_offloaded(&VirtioHeader::default(), parts)
+    }
+
+    /// The same for a frame with which something is left to do. Only while [`Self::offloads`]: without its header the frame
+    /// would be a broken one.
+    ///
+    /// # Errors
+    /// [`WriteError`].
+    pub fn write_offloaded(
+        &self,
+        header: &VirtioHeader,
+        parts: &[&[u8]],
+    ) -> Result<(), WriteError> {
+        let header = header.to_bytes();
+        let header = if self.has_header { header.as_slice() } else { &[] };
+        let mut few = [IoSlice::new(&[]); PARTS_MAX + 1];
         let many: Vec<IoSlice<'_>>;
-        let pieces = match few.get_mut(..parts.len()) {
+        let all = std::iter::once(header).chain(parts.iter().copied()).map(IoSlice::new);
+        let pieces = match few.get_mut(..=parts.len()) {
             Some(pieces) => {
-                for (piece, part) in pieces.iter_mut().zip(parts) {
-                    *piece = IoSlice::new(part);
+                for (piece, part) in pieces.iter_mut().zip(all) {
+                    *piece = part;
                 }
                 &*pieces
             }
             None => {
-                many = parts.iter().map(|part| IoSlice::new(part)).collect();
+                many = all.collect();
                 &many
             }
         };

@@ -50,7 +50,7 @@ fn read(tap: &Tap) -> Vec<u8> {
     let mut buffer = vec![0; FRAME_LEN_MAX];
     loop {
         match tap.read(&mut buffer).unwrap() {
-            Some(len) if buffer[..len].starts_with(&HEADER) => return buffer[..len].to_vec(),
+            Some((len, _)) if buffer[..len].starts_with(&HEADER) => return buffer[..len].to_vec(),
             Some(_) => {}
             None => {
                 let mut fds = [PollFd::new(tap.fd(), PollFlags::POLLIN)];

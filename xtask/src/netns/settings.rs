@@ -22,7 +22,7 @@ pub(super) fn mgmt_12_settings_change_while_frames_run_and_none_is_lost() -> Res
     let start = Instant::now();
     let stream = anna.ping_stream(cara.address(), Duration::from_millis(2))?;
     // By name and by alias, each way of writing a value; each is what is read back.
-    let rows: [(&[&str], &str); 24] = [
+    let rows: [(&[&str], &str); 26] = [
         (&["hop_penalty", "5"], "5"),
         (&["hp", "30"], "30"),
         (&["orig_interval", "300"], "300"),
@@ -38,6 +38,8 @@ pub(super) fn mgmt_12_settings_change_while_frames_run_and_none_is_lost() -> Res
         (&["fragmentation", "0"], "disabled"),
         (&["f", "1"], "enabled"),
         (&["clamp_mss", "1"], "enabled"),
+        (&["tap_offload", "0"], "disabled"),
+        (&["tap_offload", "1"], "enabled"),
         (&["dat", "0"], "disabled"),
         (&["distributed_arp_table", "1"], "enabled"),
         (&["gw_mode", "client", "30"], "client (selection class: 30)"),

@@ -48,6 +48,12 @@ pub(crate) struct Args {
     /// Leave TCP segments as the hosts want them [default]
     #[arg(long, overrides_with = "clamp_mss")]
     no_clamp_mss: bool,
+    /// Let the mesh interface do what a network card does for TCP [default]
+    #[arg(long, overrides_with = "no_tap_offload")]
+    tap_offload: bool,
+    /// Let the host cut its TCP segments and compute its checksums itself
+    #[arg(long, overrides_with = "tap_offload")]
+    no_tap_offload: bool,
     /// Share the work with other nodes that are bridged to the same LAN [default]
     #[arg(long, overrides_with = "no_bridge_loop_avoidance")]
     bridge_loop_avoidance: bool,
@@ -171,6 +177,7 @@ fn written(common: &Common, args: &Args) -> Written {
         fragmentation: switch(args.fragmentation, args.no_fragmentation),
         mtu_probing: switch(args.mtu_probing, args.no_mtu_probing),
         clamp_mss: switch(args.clamp_mss, args.no_clamp_mss),
+        tap_offload: switch(args.tap_offload, args.no_tap_offload),
         bridge_loop_avoidance: switch(args.bridge_loop_avoidance, args.no_bridge_loop_avoidance),
         ap_isolation: switch(args.ap_isolation, args.no_ap_isolation),
         distributed_arp_table: switch(args.distributed_arp_table, args.no_distributed_arp_table),
@@ -226,6 +233,7 @@ mod tests {
             fragmentation: Some(false),
             mtu_probing: Some(false),
             clamp_mss: Some(true),
+            tap_offload: Some(false),
             bridge_loop_avoidance: Some(false),
             ap_isolation: Some(true),
             distributed_arp_table: Some(false),
@@ -243,7 +251,7 @@ mod tests {
         };
         assert_eq!(
             typed(
-                "--mesh bat7 --interface wlan0 --interface eth1 --algorithm batman-v --mesh-mac 02:00:00:00:00:07 --mtu 1400 --socket /run/x.sock --log debug --wait --orig-interval 2000 --hop-penalty -1 --no-aggregation --no-fragmentation --no-mtu-probing --clamp-mss --ap-isolation --no-bridge-loop-avoidance --no-distributed-arp-table --no-neighbour-discovery-cache --multicast-forceflood --multicast-fanout 4 --gw-mode client --gateway-bandwidth 5mbit --gw-sel-class -3 --rx-frames 64 --tx-frames 32"
+                "--mesh bat7 --interface wlan0 --interface eth1 --algorithm batman-v --mesh-mac 02:00:00:00:00:07 --mtu 1400 --socket /run/x.sock --log debug --wait --orig-interval 2000 --hop-penalty -1 --no-aggregation --no-fragmentation --no-mtu-probing --clamp-mss --no-tap-offload --ap-isolation --no-bridge-loop-avoidance --no-distributed-arp-table --no-neighbour-discovery-cache --multicast-forceflood --multicast-fanout 4 --gw-mode client --gateway-bandwidth 5mbit --gw-sel-class -3 --rx-frames 64 --tx-frames 32"
             ),
             expected
         );

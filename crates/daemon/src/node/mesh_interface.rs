@@ -3,7 +3,7 @@
 use super::Node;
 use crate::netlink::{Link, port_vlans};
 use noctule_control::Input;
-use noctule_dataplane::tap::Tap;
+use noctule_dataplane::tap::{Offloads, Tap};
 use noctule_fib::VlanSet;
 use noctule_wire::{Mac, Vid};
 use std::sync::Arc;
@@ -193,6 +193,21 @@ pub(crate) fn locally_administered(mut bytes: [u8; 6]) -> Mac {
         bytes[1] ^= 1;
     }
     Mac(bytes)
+}
+
+/// Lets the host leave checksums and long segments to us, if that is wanted; without, everything works, slower.
+pub(crate) fn offload(tap: &Tap, wanted: bool) {
+    match tap.offload(wanted) {
+        Ok(Offloads::TcpAndUdp) => {}
+        Ok(Offloads::None) if !wanted => {}
+        Ok(Offloads::Tcp) => {
+            info!("the kernel has no UDP segmentation for the mesh interface: TCP alone is faster");
+        }
+        Ok(Offloads::None) => {
+            warn!("the kernel has no offloads for the mesh interface: TCP is slower")
+        }
+        Err(error) => warn!(%error, "no offloads for the mesh interface: TCP is slower"),
+    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! else does: by the tables, without a lock and without a frame lost.
 
 use super::Node;
+use super::mesh_interface::offload;
 use crate::api::{SettingRow, SettingsRequest};
 use crate::settings::live::{Live, Scope, Setting, TABLE};
 use noctule_control::Input;
@@ -90,6 +91,7 @@ impl Node {
         let mut live = Live {
             engine: self.engine.settings().clone(),
             log: self.verbosity.level(),
+            tap_offload: self.mesh.tap.offloads(),
             ..Live::default()
         };
         match place {
@@ -107,6 +109,9 @@ impl Node {
         let now = self.clock.now();
         if live.log != self.verbosity.level() {
             self.verbosity.set(live.log);
+        }
+        if live.tap_offload != self.mesh.tap.offloads() {
+            offload(&self.mesh.tap, live.tap_offload);
         }
         if let Place::Interface(iface) = place
             && let Some(port) = self.ports.get_mut(iface)

@@ -14,11 +14,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// What settings are read from and written to.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Live {
     /// Of the whole mesh.
     pub(crate) engine: control::Settings,
     pub(crate) log: LogLevel,
+    /// Of the mesh interface.
+    pub(crate) tap_offload: bool,
     /// Of the hard interface that is meant ([`Scope::Interface`]).
     pub(crate) interface: control::IfaceSettings,
     /// The VLAN that is meant; untagged for the whole mesh.
@@ -34,6 +36,18 @@ impl Live {
             ..control::Settings::default()
         };
         Self { engine, ..Self::default() }
+    }
+}
+
+impl Default for Live {
+    fn default() -> Self {
+        Self {
+            engine: control::Settings::default(),
+            log: LogLevel::default(),
+            tap_offload: true,
+            interface: control::IfaceSettings::default(),
+            vid: Vid::default(),
+        }
     }
 }
 
@@ -142,6 +156,8 @@ pub(crate) const TABLE: &[Setting] = &[
         max: |_| control::IfaceSettings::ELP_INTERVAL_MAX.as_millis() as u64, unit: "milliseconds",
         get: |live| live.interface.elp_interval.as_millis() as u64,
         set: |live, n| live.interface.elp_interval = Duration::from_millis(n) } },
+    Setting { name: "tap_offload", alias: "", scope: Scope::Mesh, kind: Kind::Switch {
+        get: |live| live.tap_offload, set: |live, on| live.tap_offload = on } },
     Setting { name: "hop_penalty", alias: "hp", scope: Scope::Interface, kind: Kind::Number {
         min: 0, max: |_| 255, unit: "",
         get: |live| live.interface.hop_penalty.into(), set: |live, n| live.interface.hop_penalty = n as u8 } },

@@ -41,7 +41,7 @@ fn what_is_not_written_has_the_reference_s_default() {
     assert_eq!(config.socket, Path::new("/run/noctule/bat0.sock"));
     assert_eq!(config.engine.orig_interval, Duration::from_millis(1000));
     assert_eq!(config.engine.hop_penalty, 30);
-    assert!(config.engine.aggregation && config.engine.fragmentation);
+    assert!(config.engine.aggregation && config.engine.fragmentation && config.tap_offload);
     assert_eq!(
         (config.mtu, config.mesh_mac, config.wait, config.log),
         (None, None, false, LogLevel::Info)
@@ -65,6 +65,7 @@ aggregation = false
 fragmentation = false
 mtu_probing = false
 clamp_mss = true
+tap_offload = false
 bridge_loop_avoidance = false
 ap_isolation = true
 distributed_arp_table = false
@@ -122,6 +123,7 @@ id = 4095
             routing_algorithm: control::RoutingAlgorithm::BatmanIv,
             limits: control::Limits::default(),
         },
+        tap_offload: false,
         rx_frames: 64,
         tx_frames: 32,
         interfaces: vec![

@@ -3,6 +3,7 @@
 use super::Punts;
 use crate::wake::Wake;
 use crossbeam_channel::Sender;
+use noctule_dataplane::offload::{Coalescer, ForHost};
 use noctule_dataplane::packet::{PushError, Transmitter};
 use noctule_dataplane::tap::{Tap, WriteError};
 use noctule_dataplane::{Hint, Outlet};
@@ -21,6 +22,8 @@ pub(super) struct WorkerOutlet {
     engine: Wake,
     /// Whether the engine has something new to look at.
     told: bool,
+    /// TCP segments for the host that wait for others until [`Self::flush_host`].
+    coalescer: Coalescer,
 }
 
 impl WorkerOutlet {
@@ -32,7 +35,16 @@ impl WorkerOutlet {
         engine: Wake,
     ) -> Self {
         let transmitters = [const { None }; IFACES_MAX];
-        Self { transmitters, tap, counters, punts, hints, engine, told: false }
+        Self {
+            transmitters,
+            tap,
+            counters,
+            punts,
+            hints,
+            engine,
+            told: false,
+            coalescer: Coalescer::default(),
+        }
     }
 
     pub(super) fn set_transmitter(&mut self, iface: Iface, transmitter: Option<Transmitter>) {
@@ -45,6 +57,12 @@ impl WorkerOutlet {
         }
     }
 
+    /// Hands to the host what waits for it.
+    pub(super) fn flush_host(&mut self) {
+        let Self { tap, counters, coalescer, .. } = self;
+        coalescer.flush(&mut |it| write(tap, counters, it));
+    }
+
     /// Sends what waits, and wakes the engine if it has got something.
     pub(super) fn flush(&mut self) {
         for transmitter in self.transmitters.iter_mut().flatten() {
@@ -55,6 +73,15 @@ impl WorkerOutlet {
         if std::mem::take(&mut self.told) {
             self.engine.wake();
         }
+    }
+}
+
+/// Hands to the host what may have been several frames of the mesh; what it does not take is counted.
+fn write(tap: &Tap, counters: &Counters, it: ForHost<'_>) {
+    match tap.write_offloaded(&it.header, &[it.frame]) {
+        // A mesh interface that is down is nobody's loss (FWD-12).
+        Ok(()) | Err(WriteError::Down) => {}
+        Err(_) => (0..it.count).for_each(|_| counters.discard(Discard::HostBusy)),
     }
 }
 
@@ -84,7 +111,16 @@ impl Outlet for WorkerOutlet {
     }
 
     fn deliver(&mut self, parts: &[&[u8]]) -> Result<(), Discard> {
-        match self.tap.write_parts(parts) {
+        let Self { tap, counters, coalescer, .. } = self;
+        if let [frame] = parts
+            && tap.offloads()
+        {
+            coalescer.push(frame, &mut |it| write(tap, counters, it));
+            return Ok(());
+        }
+        // What waits from before it was switched off goes first.
+        coalescer.flush(&mut |it| write(tap, counters, it));
+        match tap.write_parts(parts) {
             // A mesh interface that is down is nobody's loss (FWD-12).
             Ok(()) | Err(WriteError::Down) => Ok(()),
             Err(_) => Err(Discard::HostBusy),

@@ -1,12 +1,13 @@
 //! Frames from the host into the mesh (FWD-25 to FWD-49).
 
 use super::carry_out::Subject;
+use super::egress::Route;
 use super::{Session, Verdict};
 use crate::Outlet;
-use noctule_fib::Counter;
+use noctule_fib::{Counter, View};
 use noctule_wire::ethernet::Frame;
 use noctule_wire::tvlv::translation_table::ClientFlags;
-use noctule_wire::{Client, Discard, Mac};
+use noctule_wire::{Client, Discard, Mac, Unicast};
 
 /// Frames of the spanning tree protocol and of Ethernet configuration testing stay in their LAN (FWD-32).
 const NEVER_FORWARDED: [Mac; 2] = [Mac([0x01, 0x80, 0xc2, 0, 0, 0]), Mac([0xcf, 0, 0, 0, 0, 0])];
@@ -23,6 +24,24 @@ impl Session<'_> {
         }
     }
 
+    /// How long a frame of the host to the same receiver may be without being cut into fragments, bytes; `None` if it is
+    /// not for one originator alone, or none would be cut (FWD-113). Links behind the first may be narrower.
+    pub fn whole_up_to(&self, frame: &[u8]) -> Option<usize> {
+        let originator = match self.judge_host(frame) {
+            Verdict::Enter { originator, .. } => originator,
+            _ => return None,
+        };
+        let route = Route::find(&self.guard, originator, View::Default).ok()?;
+        let fragmentation = self.guard.node().fragmentation;
+        fragmentation.then(|| (route.carries as usize).saturating_sub(Unicast::HEADER_LEN))
+    }
+
+    /// Counts a frame of the host that could not even be looked at.
+    pub fn refuse(&self, reason: Discard) {
+        self.counters.add(Counter::TxDropped, 1);
+        self.counters.discard(reason);
+    }
+
     fn send_as_it_is(&mut self, frame: &[u8], out: &mut impl Outlet) {
         let sent = self.learn_source(frame, out).and_then(|()| {
             self.host_dhcp(frame, out);
@@ -32,10 +51,7 @@ impl Session<'_> {
         });
         match sent {
             Ok(()) => self.counters.add_packet(Counter::Tx, Counter::TxBytes, frame.len()),
-            Err(reason) => {
-                self.counters.add(Counter::TxDropped, 1);
-                self.counters.discard(reason);
-            }
+            Err(reason) => self.refuse(reason),
         }
     }
 

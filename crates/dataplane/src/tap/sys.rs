@@ -5,6 +5,25 @@ use nix::errno::Errno;
 use noctule_wire::Mac;
 use std::os::fd::{AsFd, AsRawFd};
 
+/// What the driver can do, as flags of [`Request::tun_set_iff`] (`TUNGETFEATURES`).
+pub(super) fn features(tun: impl AsFd) -> Result<libc::c_int, Errno> {
+    let mut flags: libc::c_uint = 0;
+    // SAFETY: the request writes one unsigned number to where the pointer points, which lives through the call.
+    let outcome =
+        unsafe { libc::ioctl(tun.as_fd().as_raw_fd(), libc::TUNGETFEATURES, &raw mut flags) };
+    Errno::result(outcome)?;
+    Ok(flags.cast_signed())
+}
+
+/// Says what whoever reads from `tun` does himself (`TUNSETOFFLOAD`).
+pub(super) fn set_offload(tun: impl AsFd, flags: libc::c_uint) -> Result<(), Errno> {
+    // SAFETY: the request takes a number, not a pointer.
+    let outcome = unsafe {
+        libc::ioctl(tun.as_fd().as_raw_fd(), libc::TUNSETOFFLOAD, libc::c_ulong::from(flags))
+    };
+    Errno::result(outcome).map(drop)
+}
+
 /// A name that Linux would take for an interface, with zeros behind it.
 #[derive(Clone, Copy)]
 pub(super) struct InterfaceName([libc::c_char; libc::IFNAMSIZ]);

@@ -6,11 +6,13 @@
 
 mod engine;
 mod frames;
+mod offload;
 mod pipeline;
 mod values;
 
 pub use engine::fuzz_engine;
 pub use frames::{fuzz_fragment, fuzz_icmp, fuzz_multicast, fuzz_ogm, fuzz_ogm2, fuzz_packet};
+pub use offload::fuzz_offload;
 pub use pipeline::fuzz_pipeline;
 pub use values::{fuzz_claim, fuzz_payload, fuzz_tvlv};
 
@@ -29,6 +31,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("multicast", fuzz_multicast),
     ("claim", fuzz_claim),
     ("payload", fuzz_payload),
+    // What a network card would do.
+    ("offload", fuzz_offload),
     // Whole machines: the pipeline of `noctule-dataplane`, the engine of `noctule-control`.
     ("pipeline", fuzz_pipeline),
     ("engine", fuzz_engine),

@@ -1,0 +1,9 @@
+//! What a network card would do for TCP: long segments of the host are cut, segments of the mesh are joined. Headers are
+//! read and checksums computed by `etherparse`, which the code under test does not use.
+
+#[path = "offload/cutting.rs"]
+mod cutting;
+#[path = "offload/joining.rs"]
+mod joining;
+#[path = "offload/tcp.rs"]
+mod tcp;

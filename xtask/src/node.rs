@@ -1,7 +1,7 @@
 //! A real Noctule node in a namespace of the laboratory, for the demo and the `netns` tier.
 
 use std::fs::OpenOptions;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -248,10 +248,10 @@ pub(crate) fn wait_for_ping(from: &Namespace, to: Ipv4Addr, limit: Duration) -> 
 pub(crate) fn transfer(
     from: &Namespace,
     to: &Namespace,
-    address: Ipv4Addr,
+    address: impl Into<IpAddr>,
     bytes: usize,
 ) -> Result<Duration> {
-    let address = SocketAddr::from((address, 5201));
+    let address = SocketAddr::from((address.into(), 5201));
     let listener = to.with(|| TcpListener::bind(address))?;
     let receiver = std::thread::spawn(move || -> Result<usize> {
         let (mut stream, _) = listener.accept()?;

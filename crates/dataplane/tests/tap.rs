@@ -1,9 +1,14 @@
 //! The mesh interface on a real kernel, in a network namespace that each test makes for itself. The host's side is a raw
 //! socket by `pnet`.
-#![expect(unsafe_code, reason = "one fork hook in `netns`")]
+#![expect(unsafe_code, reason = "one fork hook in `netns`, a socket option")]
 
 #[expect(dead_code, reason = "other test binaries use the rest")]
 mod netns;
+#[path = "tap/offloads.rs"]
+mod offloads;
+#[expect(dead_code, reason = "the tests of the pure parts use the rest")]
+#[path = "offload/tcp.rs"]
+mod tcp;
 
 use netns::{isolated, link};
 use nix::net::if_::if_nametoindex;

@@ -1,7 +1,7 @@
 //! A small mesh in the guest: its nodes and links, and the sentences that scenarios are made of.
 
 use std::collections::BTreeSet;
-use std::net::UdpSocket;
+use std::net::{Ipv4Addr, UdpSocket};
 use std::ops::RangeInclusive;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -12,6 +12,7 @@ use super::capture::Pcapng;
 use super::node::{Algorithm, Kind, Node, Programs, hard_address};
 use super::record::Record;
 use crate::lab::{End, Lab, Namespace, Set};
+use crate::node::transfer;
 
 /// How often a condition is looked at while it is waited for.
 const POLL: Duration = Duration::from_millis(100);
@@ -21,6 +22,8 @@ const SETTLED: Duration = Duration::from_millis(1500);
 const BROADCASTS: u8 = 30;
 /// Where they go.
 const BROADCAST_PORT: u16 = 9001;
+/// How many bytes a transfer over TCP has.
+const TCP_BYTES: usize = 1 << 20;
 /// The MTU of the hard interfaces: an ordinary Ethernet's.
 const HARD_MTU: u32 = 1500;
 
@@ -307,6 +310,19 @@ impl<'a> Scene<'a> {
             format!("{} of {count}{median}", times.len()),
         );
         Ok(())
+    }
+
+    /// Sends bytes over TCP to an address of a node; all must arrive as they were.
+    pub(crate) fn expect_tcp(&mut self, rules: &str, from: u8, to: u8, address: Ipv4Addr) {
+        let (here, there) = (self.node(from).space(), self.node(to).space());
+        let arrived = transfer(here, there, address, TCP_BYTES);
+        let (from, to) = (self.title(from), self.title(to));
+        let what = format!("{rules} {TCP_BYTES} bytes of TCP from {from} to {to} arrive whole");
+        let seen = match &arrived {
+            Ok(took) => format!("{:.1} s", took.as_secs_f64()),
+            Err(error) => format!("{error:#}"),
+        };
+        self.record.check(what, arrived.is_ok(), seen);
     }
 
     /// Sends broadcasts from one node; each must arrive exactly once at each of `to`.

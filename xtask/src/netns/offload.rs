@@ -79,7 +79,10 @@ pub(super) fn tcp_arrives_whole_with_offload_and_without() -> Result<()> {
             ben.transfer(anna, BYTES / 4)?;
         }
     }
-    ensure!(anna.counter("drop_malformed")? == 0 && ben.counter("drop_malformed")? == 0, "malformed");
+    ensure!(
+        anna.counter("drop_malformed")? == 0 && ben.counter("drop_malformed")? == 0,
+        "malformed"
+    );
     Ok(())
 }
 

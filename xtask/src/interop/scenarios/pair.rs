@@ -17,6 +17,10 @@ pub(super) fn play(stage: &mut Stage) -> Result<()> {
     scene.record.figure("first ping after the routes", super::super::scene::seconds(took));
     scene.expect_pings("FWD-39 FWD-121", 1, 2, 56, 20)?;
     scene.expect_pings("FWD-39 FWD-121", 2, 1, 1400, 20)?;
+    for (from, to) in [(1, 2), (2, 1)] {
+        let address = scene.node(to).ip();
+        scene.expect_tcp("FWD-48 FWD-114", from, to, address);
+    }
     scene.expect_same_clients("TT-56 TT-79 TT-83", &[1, 2], secs(20))?;
     neighbours(&mut scene)?;
     payload_counters(&mut scene)?;

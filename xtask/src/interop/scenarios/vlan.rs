@@ -79,6 +79,7 @@ fn traffic(scene: &mut Scene<'_>) -> Result<()> {
             scene.title(to)
         );
         scene.record.check(what, answered == PINGS, format!("{answered} of {PINGS}"));
+        scene.expect_tcp("TT-12 FWD-46 FWD-48", from, to, address(to));
     }
     Ok(())
 }

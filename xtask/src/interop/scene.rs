@@ -22,8 +22,8 @@ const SETTLED: Duration = Duration::from_millis(1500);
 const BROADCASTS: u8 = 30;
 /// Where they go.
 const BROADCAST_PORT: u16 = 9001;
-/// How many bytes a transfer over TCP has.
-const TCP_BYTES: usize = 1 << 20;
+/// How many bytes a transfer over TCP has: as many as the recorder of frames keeps up with.
+const TCP_BYTES: usize = 256 << 10;
 /// The MTU of the hard interfaces: an ordinary Ethernet's.
 const HARD_MTU: u32 = 1500;
 

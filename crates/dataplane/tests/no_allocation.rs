@@ -6,8 +6,12 @@
 #[allow(dead_code, reason = "shared with the other tests; this one needs a part")]
 #[path = "pipeline/support.rs"]
 mod support;
+#[expect(dead_code, reason = "shared with the other tests; this one needs a part")]
+#[path = "offload/tcp.rs"]
+mod tcp;
 
 use core::time::Duration;
+use noctule_dataplane::offload::{Coalescer, Segments, TRAINS};
 use noctule_dataplane::pipeline::PipelineSettings;
 use noctule_dataplane::{Hint, Outlet};
 use noctule_fib::{Counter, Iface, Multicast, Neighbours};
@@ -380,4 +384,32 @@ fn fwd_60_frames_of_every_sort_allocate_nothing() {
     assert!(drops(&ben) >= 14, "{} sorts of drops", drops(&ben));
     // Two 4-address packets, two broadcasts, a multicast packet, and one merged.
     assert_eq!(out.delivered - before.3, rounds * 6);
+}
+
+/// Long segments of more flows than are joined at a time, cut, and joined again.
+#[test]
+fn offloads_allocate_nothing() {
+    let flow = |port: usize| tcp::Tcp { port: port as u16, ..tcp::Tcp::new(port % 2 == 0, 60_000) };
+    let wholes: Vec<_> = (0..2 * TRAINS).map(|port| flow(port).whole(1400)).collect();
+    let mut buffer = Vec::with_capacity(70_000);
+    let mut coalescer = Coalescer::default();
+    let (mut before, mut parts, mut written) = (0, 0_u64, 0_u64);
+    for round in 0..500 {
+        if round == 10 {
+            before = ALLOCATIONS.get();
+            (parts, written) = (0, 0);
+        }
+        for (header, frame) in &wholes {
+            buffer.clear();
+            buffer.extend_from_slice(frame);
+            let mut segments = Segments::new(header, &mut buffer, Some(1300)).unwrap();
+            while let Some(segment) = segments.next() {
+                parts += 1;
+                coalescer.push(segment, &mut |it| written += u64::from(it.count));
+            }
+        }
+        coalescer.flush(&mut |it| written += u64::from(it.count));
+    }
+    assert_eq!(ALLOCATIONS.get() - before, 0, "in {parts} frames");
+    assert!(parts > 300_000 && written == parts, "{parts} cut, {written} written");
 }

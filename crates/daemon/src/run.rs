@@ -140,6 +140,7 @@ fn start(config: Config, signals: SignalFd, links: &Links) -> Result<Started, St
     let monitor = Monitor::open().map_err(cannot("watch the network interfaces"))?;
     let (log, verbosity) = log::start(config.log).map_err(cannot("start a thread"))?;
     info!(mesh = %mesh.name, address = %mesh.mac, version = env!("CARGO_PKG_VERSION"), "noctule starts");
+    offload(&mesh.tap, config.tap_offload);
 
     let fib = Writer::new(hash_key, other_seed as u16, clock::broadcast_seqno(wall));
     let reader = fib.reader();
@@ -272,7 +273,6 @@ fn make_mesh_interface(config: &Config, links: &Links) -> Result<MeshInterface, 
         let sentence = format!("cannot {what} of {shown}");
         move |error: noctule_dataplane::tap::TapError| format!("{sentence}: {error}")
     };
-    offload(&tap, config.tap_offload);
     tap.set_mac(mac).map_err(cannot("set the address"))?;
     tap.set_mtu(mtu).map_err(cannot("set the MTU"))?;
     // So that a second node does not take it for an Ethernet interface.

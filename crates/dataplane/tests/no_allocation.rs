@@ -389,7 +389,10 @@ fn fwd_60_frames_of_every_sort_allocate_nothing() {
 /// Long segments of more flows than are joined at a time, cut, and joined again.
 #[test]
 fn offloads_allocate_nothing() {
-    let flow = |port: usize| tcp::Tcp { port: port as u16, ..tcp::Tcp::new(port % 2 == 0, 60_000) };
+    let flow = |port: usize| tcp::Tcp {
+        port: port as u16,
+        ..tcp::Tcp::new(port.is_multiple_of(2), 60_000)
+    };
     let wholes: Vec<_> = (0..2 * TRAINS).map(|port| flow(port).whole(1400)).collect();
     let mut buffer = Vec::with_capacity(70_000);
     let mut coalescer = Coalescer::default();

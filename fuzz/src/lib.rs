@@ -6,14 +6,14 @@
 
 mod engine;
 mod frames;
-mod offload;
 mod pipeline;
+mod segmentation;
 mod values;
 
 pub use engine::fuzz_engine;
 pub use frames::{fuzz_fragment, fuzz_icmp, fuzz_multicast, fuzz_ogm, fuzz_ogm2, fuzz_packet};
-pub use offload::fuzz_offload;
 pub use pipeline::fuzz_pipeline;
+pub use segmentation::fuzz_segmentation;
 pub use values::{fuzz_claim, fuzz_payload, fuzz_tvlv};
 
 /// One thing to try any bytes on; it panics if they break it.
@@ -32,7 +32,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("claim", fuzz_claim),
     ("payload", fuzz_payload),
     // What a network card would do.
-    ("offload", fuzz_offload),
+    ("segmentation", fuzz_segmentation),
     // Whole machines: the pipeline of `noctule-dataplane`, the engine of `noctule-control`.
     ("pipeline", fuzz_pipeline),
     ("engine", fuzz_engine),

@@ -16,8 +16,8 @@ pub(crate) mod lan;
 mod lan_attacks;
 mod learning;
 mod listeners;
-mod offload;
 mod scripts;
+mod segmentation;
 mod settings;
 mod start;
 
@@ -61,8 +61,8 @@ const CASES: &[Case] = cases![
     fragments::a_large_mesh_mtu_is_carried_in_many_fragments,
     fragments::fwd_113_a_switch_that_drops_long_frames_is_found_out,
     fragments::clamped_tcp_is_never_cut,
-    offload::tcp_arrives_whole_with_offload_and_without,
-    offload::tcp_between_hosts_behind_bridges_arrives_whole,
+    segmentation::tcp_arrives_whole_with_offload_and_without,
+    segmentation::tcp_between_hosts_behind_bridges_arrives_whole,
     fragments::the_mtu_of_a_link_changes_while_the_node_runs,
     interfaces::a_link_that_goes_down_is_used_again_when_it_is_up,
     interfaces::a_primary_interface_that_goes_down_does_not_silence_the_node,

@@ -3,11 +3,11 @@
 //! [`pipeline`] is pure: it takes a frame and the time, looks things up in the [`noctule_fib`] tables, and puts what comes
 //! of it into an [`Outlet`]. The I/O backends ([`packet`], [`tap`]) know nothing of the protocol.
 
-pub mod offload;
 pub mod outlet;
 #[cfg(target_os = "linux")]
 pub mod packet;
 pub mod pipeline;
+pub mod segmentation;
 #[cfg(target_os = "linux")]
 pub mod tap;
 

@@ -2,14 +2,14 @@
 //! what is written here the host receives.
 //!
 //! Where the kernel can, the host hands over long TCP segments whole and leaves checksums open, as to a network card that
-//! does the rest: see [`crate::offload`].
+//! does the rest: see [`crate::segmentation`].
 //!
 //! The device lives as long as the [`Tap`]: a node that dies takes its `bat0` with it, and a start never takes over a
 //! device that somebody else made.
 
 mod sys;
 
-use crate::offload::VirtioHeader;
+use crate::segmentation::VirtioHeader;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;

@@ -7,12 +7,12 @@
 #[path = "pipeline/support.rs"]
 mod support;
 #[expect(dead_code, reason = "shared with the other tests; this one needs a part")]
-#[path = "offload/tcp.rs"]
+#[path = "segmentation/tcp.rs"]
 mod tcp;
 
 use core::time::Duration;
-use noctule_dataplane::offload::{Coalescer, Segments, TRAINS};
 use noctule_dataplane::pipeline::PipelineSettings;
+use noctule_dataplane::segmentation::{Coalescer, Segments, TRAINS};
 use noctule_dataplane::{Hint, Outlet};
 use noctule_fib::{Counter, Iface, Multicast, Neighbours};
 use noctule_wire::fragment::Split;

@@ -7,7 +7,7 @@ mod netns;
 #[path = "tap/offloads.rs"]
 mod offloads;
 #[expect(dead_code, reason = "the tests of the pure parts use the rest")]
-#[path = "offload/tcp.rs"]
+#[path = "segmentation/tcp.rs"]
 mod tcp;
 
 use netns::{isolated, link};

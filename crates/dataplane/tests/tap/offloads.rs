@@ -9,7 +9,7 @@ use nix::sys::socket::{
     AddressFamily, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrLike, bind, recv,
     send, socket,
 };
-use noctule_dataplane::offload::VirtioHeader;
+use noctule_dataplane::segmentation::VirtioHeader;
 use noctule_dataplane::tap::{FRAME_LEN_MAX, Offloads, Tap};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 

@@ -2,7 +2,7 @@
 
 use etherparse::PacketBuilder;
 use etherparse::checksum::Sum16BitWords;
-use noctule_dataplane::offload::{Coalescer, ForHost, Offload, Segments, VirtioHeader};
+use noctule_dataplane::segmentation::{Coalescer, ForHost, Offload, Segments, VirtioHeader};
 
 /// A TCP segment of any length as a host would send it, with the right checksums.
 #[derive(Clone, Debug)]

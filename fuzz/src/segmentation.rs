@@ -1,6 +1,6 @@
 //! A target for what a network card would do: any frames with any virtio header are cut, and frames of the mesh are joined.
 
-use noctule_dataplane::offload::{Coalescer, ForHost, Segments, VirtioHeader};
+use noctule_dataplane::segmentation::{Coalescer, ForHost, Segments, VirtioHeader};
 use noctule_wire::payload::checksum;
 
 /// Headers and 40 bytes of data of a TCP segment over IPv4 and of one over IPv6: what the steps begin with.
@@ -19,7 +19,7 @@ const SEGMENTS: [&[u8]; 2] = [
 const DATA_LEN: u32 = 40;
 
 /// Cuts what the host handed over, and joins what the mesh brings. Whatever has been joined is, cut again, what came.
-pub fn fuzz_offload(data: &[u8]) {
+pub fn fuzz_segmentation(data: &[u8]) {
     let Some((kind, rest)) = data.split_first() else { return };
     if *kind % 2 == 0 { cut_anything(rest) } else { join(rest) }
 }

@@ -3,7 +3,7 @@
 use crate::tcp::*;
 use etherparse::checksum::Sum16BitWords;
 use etherparse::{NetSlice, PacketBuilder, SlicedPacket, TransportSlice};
-use noctule_dataplane::offload::{Offload, Segments, VirtioHeader};
+use noctule_dataplane::segmentation::{Offload, Segments, VirtioHeader};
 use noctule_wire::Discard;
 use proptest::prelude::*;
 

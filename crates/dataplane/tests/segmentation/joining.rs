@@ -1,7 +1,7 @@
 //! From the mesh to the host.
 
 use crate::tcp::*;
-use noctule_dataplane::offload::{TRAINS, VirtioHeader};
+use noctule_dataplane::segmentation::{TRAINS, VirtioHeader};
 
 /// One change to the second of three segments.
 type Change = (&'static str, fn(&mut Tcp, &mut Vec<u8>));

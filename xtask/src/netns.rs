@@ -16,6 +16,7 @@ pub(crate) mod lan;
 mod lan_attacks;
 mod learning;
 mod listeners;
+mod offload;
 mod scripts;
 mod segmentation;
 mod settings;
@@ -40,6 +41,8 @@ const CASES: &[Case] = cases![
     forwarding::tcp_crosses_three_hops,
     forwarding::a_silent_relay_is_replaced,
     forwarding::a_restarted_node_is_back_soon,
+    offload::fwd_72_packets_in_transit_stay_in_the_kernel,
+    offload::packets_in_transit_survive_the_daemon_and_the_next_one_adopts_them,
     bridge::clients_behind_bridges_reach_each_other,
     bridge::a_client_that_moves_is_reachable_again,
     lan::dhcp_crosses_three_hops,

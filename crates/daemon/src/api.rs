@@ -11,7 +11,7 @@ pub use mac::Address;
 pub use rows::{
     BlaBackbone, BlaClaim, ClientFlagsRow, DatCacheRow, Gateway, GlobalClient, HardInterface,
     LanRow, LocalClient, McastFlags, McastFlagsPrivRow, McastFlagsRow, Mesh, NdCacheRow, Neighbor,
-    Originator, Status, VlanRow,
+    Offload, Originator, Status, VlanRow,
 };
 
 pub use setting::{SettingRow, SettingValue, SettingsRequest};

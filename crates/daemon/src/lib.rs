@@ -11,6 +11,7 @@ mod instance;
 mod log;
 pub mod netlink;
 mod node;
+mod offload;
 mod port;
 mod rights;
 mod run;

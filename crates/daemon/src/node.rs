@@ -27,6 +27,7 @@ use crate::clock::{Clock, poll_timeout_ms};
 use crate::control_socket::{Asked, Hub, Question, Table};
 use crate::log::Verbosity;
 use crate::netlink::{BridgePorts, Monitor, MulticastMonitor, PortKind, Speedometer};
+use crate::offload::Offload;
 use crate::settings::Config;
 use crate::wake::Wake;
 use crate::worker::{Command, Punted};
@@ -86,6 +87,7 @@ pub(crate) struct Node {
     /// This thread's.
     pub(crate) counters: Arc<Counters>,
     pub(crate) ports: Ports,
+    pub(crate) offload: Offload,
     pub(crate) mesh: MeshInterface,
     pub(crate) worker: WorkerLine,
     pub(crate) punted: Punted,
@@ -143,6 +145,7 @@ impl Node {
             }
             self.look_at_multicast();
             self.retry_attaching();
+            self.offload.follow(now, &self.counters);
             if now >= self.next_drops {
                 self.next_drops = now + DROPS_EVERY;
                 self.ports.account_drops(&self.counters);
@@ -156,6 +159,11 @@ impl Node {
                 return end;
             }
         }
+    }
+
+    /// Ends, and takes out of the kernel what is not to stay.
+    pub(crate) fn stop(self) {
+        self.offload.stop();
     }
 
     /// Hands one input to the engine and carries out what comes of it.

@@ -12,6 +12,7 @@ use crate::node::{
     End, MULTICAST_PERIOD, MeshInterface, Node, Ports, Probes, Rest, WithoutGateway, WorkerLine,
     derived_mac, locally_administered, offload,
 };
+use crate::offload::Offload;
 use crate::settings::{Config, InterfaceConfig};
 use crate::wake::Wake;
 use crate::worker::{self, Command, Worker};
@@ -98,7 +99,7 @@ pub fn run(config: Config) -> Result<(), Failure> {
     let _ = worker.join();
     node.leave_lan();
     let mesh = node.mesh.name.clone();
-    drop(node);
+    node.stop();
     drop(bound);
     drop(instance);
     let result = match end {
@@ -142,8 +143,11 @@ fn start(config: Config, signals: SignalFd, links: &Links) -> Result<Started, St
     info!(mesh = %mesh.name, address = %mesh.mac, version = env!("CARGO_PKG_VERSION"), "noctule starts");
     offload(&mesh.tap, config.tap_offload);
 
-    let fib = Writer::new(hash_key, other_seed as u16, clock::broadcast_seqno(wall));
+    let mut fib = Writer::new(hash_key, other_seed as u16, clock::broadcast_seqno(wall));
     let reader = fib.reader();
+    let followed = (fib.reader(), fib.watch());
+    let offload =
+        Offload::start(config.offload, config.offload_keep, &config.mesh, followed, clock.now());
     let engine_counters = Arc::new(Counters::default());
     let worker_counters = Arc::new(Counters::default());
     let pipeline =
@@ -176,6 +180,7 @@ fn start(config: Config, signals: SignalFd, links: &Links) -> Result<Started, St
     let mut node = Node {
         clock,
         ports: Ports::new(&config.interfaces),
+        offload,
         config,
         engine,
         fib: reader,

@@ -85,6 +85,10 @@ pub struct Written {
     pub rx_frames: Option<i64>,
     /// Frames that each interface can send at once.
     pub tx_frames: Option<i64>,
+    /// Whether the kernel forwards packets in transit: auto, off or tc.
+    pub offload: Option<String>,
+    /// Whether it goes on doing so when the daemon is stopped.
+    pub offload_keep: Option<bool>,
     /// The hard interfaces, in order of their attachment.
     #[serde(rename = "interface")]
     pub interfaces: Vec<WrittenInterface>,
@@ -156,6 +160,8 @@ const KEYS: &[&str] = &[
     "gateway_class",
     "rx_frames",
     "tx_frames",
+    "offload",
+    "offload_keep",
     "interface",
     "vlan",
 ];
@@ -223,6 +229,23 @@ impl LogLevel {
     ];
 }
 
+/// Whether the kernel forwards packets in transit.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum OffloadChoice {
+    /// Where it can.
+    #[default]
+    Auto,
+    /// No.
+    Off,
+    /// By a TC program; where it cannot, that is a warning.
+    Tc,
+}
+
+impl OffloadChoice {
+    const NAMES: [(&'static str, Self); 3] =
+        [("auto", Self::Auto), ("off", Self::Off), ("tc", Self::Tc)];
+}
+
 /// What a node runs on.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Config {
@@ -248,6 +271,10 @@ pub struct Config {
     pub rx_frames: u32,
     /// Frames that each interface can send at once.
     pub tx_frames: u32,
+    /// Whether the kernel forwards packets in transit.
+    pub offload: OffloadChoice,
+    /// Whether it goes on doing so when the daemon is stopped.
+    pub offload_keep: bool,
     /// The hard interfaces, one at least, each once.
     pub interfaces: Vec<InterfaceConfig>,
 }
@@ -347,6 +374,8 @@ impl Written {
             gw_sel_class: self.gw_sel_class.or(file.gw_sel_class),
             rx_frames: self.rx_frames.or(file.rx_frames),
             tx_frames: self.tx_frames.or(file.tx_frames),
+            offload: self.offload.or(file.offload),
+            offload_keep: self.offload_keep.or(file.offload_keep),
             interfaces,
             // They can be in a file alone.
             vlans: if self.vlans.is_empty() { file.vlans } else { self.vlans },
@@ -390,6 +419,8 @@ impl Written {
             gw_sel_class,
             rx_frames,
             tx_frames,
+            offload,
+            offload_keep,
             interfaces,
             vlans,
         } = self;
@@ -464,6 +495,8 @@ impl Written {
             tap_offload: tap_offload.unwrap_or(true),
             rx_frames: in_range("rx_frames", rx_frames.unwrap_or(512), 16, 16_384, "frames")?,
             tx_frames: in_range("tx_frames", tx_frames.unwrap_or(256), 16, 16_384, "frames")?,
+            offload: offload.as_deref().map_or(Ok(OffloadChoice::default()), offload_choice)?,
+            offload_keep: offload_keep.unwrap_or(false),
             interfaces: hard,
             mesh,
         })
@@ -632,6 +665,13 @@ fn station_mac(text: &str) -> Result<Mac, BadSetting> {
                 .into(),
         ))
     }
+}
+
+fn offload_choice(text: &str) -> Result<OffloadChoice, BadSetting> {
+    let found = OffloadChoice::NAMES.iter().find(|(name, _)| *name == text);
+    found
+        .map(|(_, choice)| *choice)
+        .ok_or_else(|| BadSetting::new("offload", text, "must be auto, off or tc"))
 }
 
 fn log_level(text: &str) -> Result<LogLevel, BadSetting> {

@@ -1,8 +1,11 @@
 //! A frame's way through the node.
 //!
 //! [`pipeline`] is pure: it takes a frame and the time, looks things up in the [`noctule_fib`] tables, and puts what comes
-//! of it into an [`Outlet`]. The I/O backends ([`packet`], [`tap`]) know nothing of the protocol.
+//! of it into an [`Outlet`]. The I/O backends ([`packet`], [`tap`]) know nothing of the protocol. [`offload`] lets
+//! the kernel do the plain part of it.
 
+#[cfg(target_os = "linux")]
+pub mod offload;
 pub mod outlet;
 #[cfg(target_os = "linux")]
 pub mod packet;

@@ -74,6 +74,11 @@ impl LocalClient {
         Instant::from_micros(u64::from(self.last_seen.load(Ordering::Relaxed)) * TICK_MICROS)
     }
 
+    /// Whether it has roamed away: who still sends its frames here is told where it went (FWD-66 step 2).
+    pub const fn has_departed(&self) -> bool {
+        self.flags.contains(ClientFlags::ROAM)
+    }
+
     /// Whether frames for it belong here: neither leaving nor gone (TT-24).
     pub const fn is_mine(&self) -> bool {
         self.flags.and(ClientFlags::PENDING.or(ClientFlags::ROAM)).0 == 0

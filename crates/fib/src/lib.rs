@@ -9,6 +9,7 @@
 //! counters of fragments and broadcasts, and when a local client was last heard.
 
 mod bridge;
+mod changes;
 mod clients;
 mod counters;
 mod dat;
@@ -21,6 +22,7 @@ mod tables;
 mod vlan;
 
 pub use bridge::{BridgeNews, BridgedLan, ClaimEntry, Rival};
+pub use changes::{Changes, Watch};
 pub use clients::{Announcers, GlobalClient, LocalClient};
 pub use counters::{Counter, Counters};
 pub use dat::{DAT_CANDIDATES, DatRing};

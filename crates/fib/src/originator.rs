@@ -89,12 +89,13 @@ impl Originator {
         Some(NextHop { iface: Iface::new(usize::from(iface))?, mac: Mac(mac) })
     }
 
-    pub(crate) fn set_router(&self, view: View, router: Option<NextHop>) {
+    /// Says whether that is another one than before.
+    pub(crate) fn set_router(&self, view: View, router: Option<NextHop>) -> bool {
         let word = router.map_or(0, |hop| {
             let [a, b, c, d, e, f] = hop.mac.0;
             u64::from_be_bytes([0, hop.iface.index() as u8, a, b, c, d, e, f]) | PRESENT
         });
-        self.routers[view.index()].store(word, Ordering::Release);
+        self.routers[view.index()].swap(word, Ordering::AcqRel) != word
     }
 
     /// How good the default route is: TQ 0 to 255 with IV, throughput with V. Larger is better.
@@ -120,7 +121,8 @@ impl Originator {
         Ttvn(self.ttvn.load(Ordering::Acquire))
     }
 
-    pub(crate) fn set_ttvn(&self, ttvn: Ttvn) {
-        self.ttvn.store(ttvn.0, Ordering::Release);
+    /// Says whether that is another one than before.
+    pub(crate) fn set_ttvn(&self, ttvn: Ttvn) -> bool {
+        self.ttvn.swap(ttvn.0, Ordering::AcqRel) != ttvn.0
     }
 }

@@ -1,9 +1,10 @@
 //! The tables together: what a reader pins, and what the one writer changes.
 
+use crate::changes::Log;
 use crate::map::{Exclusive, Map};
 use crate::{
     ClaimEntry, Gateway, GlobalClient, HashKey, LocalClient, Multicast, NextHop, Node, Originator,
-    View,
+    View, Watch,
 };
 use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use crossbeam_epoch::{Atomic, Owned, unprotected};
@@ -167,6 +168,7 @@ pub struct Writer {
     claims: Exclusive,
     backbones: Exclusive,
     births: u64,
+    log: Log,
 }
 
 impl Writer {
@@ -200,12 +202,18 @@ impl Writer {
             claims: claims_exclusive,
             backbones: backbones_exclusive,
             births: 0,
+            log: Log::default(),
         }
     }
 
     /// A handle for a reader.
     pub fn reader(&self) -> Fib {
         Fib { tables: Arc::clone(&self.tables) }
+    }
+
+    /// Collects what changes from now on, for one watcher: the last one that asked.
+    pub fn watch(&mut self) -> Watch {
+        self.log.watch()
     }
 
     /// Replaces the snapshot of this node.
@@ -215,6 +223,7 @@ impl Writer {
         let old = self.tables.node.swap(Owned::new(node), Ordering::AcqRel, &guard);
         // SAFETY: swapped out, so no reader that pins from here on can load it.
         unsafe { guard.defer_destroy(old) };
+        self.log.note(|changes| changes.node = true);
     }
 
     /// Replaces what is known of multicast.
@@ -243,18 +252,23 @@ impl Writer {
             self.births += 1;
             let originator = Arc::new(Originator::new(mac, self.births));
             self.tables.originators.insert(&mut self.originators, mac, originator, &guard);
+            self.note_originator(mac);
         }
     }
 
     /// Forgets an originator.
     pub fn remove_originator(&mut self, mac: Mac) {
         let guard = crossbeam_epoch::pin();
-        self.tables.originators.remove(&mut self.originators, mac, &guard);
+        if self.tables.originators.remove(&mut self.originators, mac, &guard) {
+            self.note_originator(mac);
+        }
     }
 
     /// Sets the next hop of a known originator in one view; nothing happens if it is unknown.
     pub fn set_router(&mut self, mac: Mac, view: View, router: Option<NextHop>) {
-        self.with_originator(mac, |originator| originator.set_router(view, router));
+        if self.with_originator(mac, |originator| originator.set_router(view, router)) {
+            self.note_originator(mac);
+        }
     }
 
     /// Sets the metric of a known originator's default route.
@@ -269,13 +283,36 @@ impl Writer {
 
     /// Sets the last table version seen of a known originator.
     pub fn set_ttvn(&mut self, mac: Mac, ttvn: Ttvn) {
-        self.with_originator(mac, |originator| originator.set_ttvn(ttvn));
+        if self.with_originator(mac, |originator| originator.set_ttvn(ttvn)) {
+            self.note_originator(mac);
+        }
     }
 
-    fn with_originator(&mut self, mac: Mac, change: impl FnOnce(&Originator)) {
+    fn with_originator<T: Default>(
+        &mut self,
+        mac: Mac,
+        change: impl FnOnce(&Originator) -> T,
+    ) -> T {
         let guard = crossbeam_epoch::pin();
-        if let Some(originator) = self.tables.originators.get(mac, &guard) {
-            change(originator);
+        self.tables
+            .originators
+            .get(mac, &guard)
+            .map(|originator| change(originator))
+            .unwrap_or_default()
+    }
+
+    fn note_originator(&self, mac: Mac) {
+        self.log.note(|changes| {
+            changes.originators.insert(mac);
+        });
+    }
+
+    /// Notes that whether this client of ours has roamed away may be another matter now.
+    fn note_departed(&self, client: Client, before: bool, after: bool) {
+        if before != after {
+            self.log.note(|changes| {
+                changes.departed.insert(client);
+            });
         }
     }
 
@@ -295,16 +332,21 @@ impl Writer {
     /// very moment may stamp the entry that is being replaced; the next one stamps the new.)
     pub fn set_local(&mut self, client: Client, flags: ClientFlags, now: Instant) {
         let guard = crossbeam_epoch::pin();
-        let last_seen =
-            self.tables.local.get(client, &guard).map_or(now, |old| old.last_seen().max(now));
+        let old = self.tables.local.get(client, &guard);
+        let last_seen = old.map_or(now, |old| old.last_seen().max(now));
+        let departed = old.is_some_and(|old| old.has_departed());
         let entry = Arc::new(LocalClient::new(flags, last_seen));
+        let departs = entry.has_departed();
         self.tables.local.insert(&mut self.local, client, entry, &guard);
+        self.note_departed(client, departed, departs);
     }
 
     /// Forgets a client of ours.
     pub fn remove_local(&mut self, client: Client) {
         let guard = crossbeam_epoch::pin();
+        let departed = self.tables.local.get(client, &guard).is_some_and(|old| old.has_departed());
         self.tables.local.remove(&mut self.local, client, &guard);
+        self.note_departed(client, departed, false);
     }
 
     /// Says which gateway serves a client into the LAN, as of `now`.

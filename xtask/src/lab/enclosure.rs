@@ -197,6 +197,15 @@ fn settle() -> Result<()> {
     let _ = mount(Some("proc"), "/proc", Some("proc"), plain | MsFlags::MS_NOEXEC, nothing);
     mount(Some("run"), "/run", Some("tmpfs"), plain, Some("mode=755"))
         .context("cannot mount a private /run")?;
+    // What is pinned there outlives the process that pins it, and must not outlive the laboratory. Where this is refused,
+    // pinning is too.
+    let _ = mount(
+        Some("bpf"),
+        "/sys/fs/bpf",
+        Some("bpf"),
+        plain | MsFlags::MS_NOEXEC,
+        Some("mode=700"),
+    );
     // Programs that talk to themselves expect it; in every namespace it has the number 1.
     Route::open()?
         .change_link(1, libc::IFF_UP, libc::IFF_UP, |message| message)

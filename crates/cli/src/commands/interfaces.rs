@@ -137,7 +137,7 @@ pub(crate) fn line(row: &HardInterface) -> String {
 
 /// What is known beyond the line, behind it.
 fn verbose(row: &HardInterface) -> String {
-    if row.active { carries(row) } else { reason(row) }
+    if row.active { carries(row) + &offloaded(row) } else { reason(row) }
 }
 
 /// What it carries, behind the line.
@@ -149,6 +149,12 @@ fn carries(row: &HardInterface) -> String {
         (Some(mtu), _) => format!(", MTU {mtu}, carried as far as is known"),
         _ => String::new(),
     }
+}
+
+/// What arrived there and was forwarded inside the kernel, behind the line.
+fn offloaded(row: &HardInterface) -> String {
+    let Some(frames) = row.offload_frames else { return String::new() };
+    format!(", {frames} frames from here were forwarded inside the kernel")
 }
 
 /// Why it is inactive, behind the line.
@@ -174,6 +180,8 @@ mod tests {
             inactive_because: None,
             mtu: Some(1500),
             carries: Some(1400),
+            offload_frames: None,
+            offload_bytes: None,
         };
         assert_eq!(line(&row), "eth0: active");
         assert!(carries(&row).starts_with(", MTU 1500, carries 1400: "));

@@ -125,6 +125,15 @@ pub(crate) struct Args {
     /// Of all commands, and refused by this one
     #[arg(long, hide = true)]
     json: bool,
+    /// Whether the kernel forwards packets in transit by itself: auto, off, tc [default: auto]
+    #[arg(long, value_name = "HOW")]
+    offload: Option<String>,
+    /// The kernel goes on forwarding when the node is stopped, until the next one starts or 200 s are over
+    #[arg(long, overrides_with = "no_offload_keep")]
+    offload_keep: bool,
+    /// It does not [default]
+    #[arg(long, overrides_with = "offload_keep")]
+    no_offload_keep: bool,
 }
 
 /// Runs a node until a signal ends it.
@@ -193,6 +202,8 @@ fn written(common: &Common, args: &Args) -> Written {
         gw_sel_class: args.gw_sel_class,
         rx_frames: args.rx_frames,
         tx_frames: args.tx_frames,
+        offload: args.offload,
+        offload_keep: switch(args.offload_keep, args.no_offload_keep),
         interfaces: args
             .interfaces
             .into_iter()
@@ -246,12 +257,14 @@ mod tests {
             gw_sel_class: Some(-3),
             rx_frames: Some(64),
             tx_frames: Some(32),
+            offload: Some("tc".into()),
+            offload_keep: Some(true),
             interfaces: vec![interface("wlan0"), interface("eth1")],
             vlans: Vec::new(),
         };
         assert_eq!(
             typed(
-                "--mesh bat7 --interface wlan0 --interface eth1 --algorithm batman-v --mesh-mac 02:00:00:00:00:07 --mtu 1400 --socket /run/x.sock --log debug --wait --orig-interval 2000 --hop-penalty -1 --no-aggregation --no-fragmentation --no-mtu-probing --clamp-mss --no-tap-offload --ap-isolation --no-bridge-loop-avoidance --no-distributed-arp-table --no-neighbour-discovery-cache --multicast-forceflood --multicast-fanout 4 --gw-mode client --gateway-bandwidth 5mbit --gw-sel-class -3 --rx-frames 64 --tx-frames 32"
+                "--mesh bat7 --interface wlan0 --interface eth1 --algorithm batman-v --mesh-mac 02:00:00:00:00:07 --mtu 1400 --socket /run/x.sock --log debug --wait --orig-interval 2000 --hop-penalty -1 --no-aggregation --no-fragmentation --no-mtu-probing --clamp-mss --no-tap-offload --ap-isolation --no-bridge-loop-avoidance --no-distributed-arp-table --no-neighbour-discovery-cache --multicast-forceflood --multicast-fanout 4 --gw-mode client --gateway-bandwidth 5mbit --gw-sel-class -3 --rx-frames 64 --tx-frames 32 --offload tc --offload-keep"
             ),
             expected
         );

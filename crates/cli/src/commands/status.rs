@@ -4,7 +4,7 @@ use crate::args::Common;
 use crate::client::Client;
 use crate::failure::Outcome;
 use crate::{Status, json};
-use noctule_daemon::api::{self, HardInterface, LanRow, Mesh, Reply, Request};
+use noctule_daemon::api::{self, HardInterface, LanRow, Mesh, Offload, Reply, Request};
 use serde::Serialize;
 use std::io::Write;
 
@@ -73,6 +73,9 @@ fn print(out: &mut dyn Write, mesh: &Mesh, status: &api::Status) -> Outcome<u8> 
         counted(status.local_clients, "client"),
         status.global_clients
     )?;
+    if !status.offload.how.is_empty() {
+        writeln!(out, "offload      {}", offload(&status.offload))?;
+    }
     if let Some(bytes) = status.memory_bytes {
         writeln!(out, "memory       {:.1} MiB", bytes as f64 / f64::from(1 << 20))?;
     }
@@ -104,6 +107,20 @@ fn interface(row: &HardInterface, originator: Option<api::Address>) -> String {
         text += &format!(": {reason}");
     }
     text
+}
+
+/// What the kernel does by itself.
+fn offload(row: &Offload) -> String {
+    let Offload { how, because, pinned, routes, frames, .. } = row;
+    match because {
+        Some(because) => format!("{how}: {because}"),
+        None if how == "off" => how.clone(),
+        None => {
+            let routes = counted(*routes, "route");
+            let ends = if *pinned { "" } else { ", ends with the process" };
+            format!("{how}, {routes}, {frames} frames forwarded in the kernel{ends}")
+        }
+    }
 }
 
 /// So many of a thing.
@@ -160,11 +177,26 @@ mod tests {
             inactive_because: Some("it does not exist".into()),
             mtu: None,
             carries: None,
+            offload_frames: None,
+            offload_bytes: None,
         };
         assert_eq!(interface(&row, None), "eth0 inactive: it does not exist");
         let from_before = HardInterface { inactive_because: None, ..row.clone() };
         assert_eq!(interface(&from_before, None), "eth0 inactive");
         assert_eq!(interface(&HardInterface { active: true, ..from_before }, None), "eth0 active");
+    }
+
+    #[test]
+    fn the_offload_is_told_with_the_reason_if_there_is_none() {
+        let off = Offload { how: "off".into(), ..Offload::default() };
+        assert_eq!(offload(&off), "off");
+        let refused = Offload { because: Some("the kernel is too old".into()), ..off };
+        assert_eq!(offload(&refused), "off: the kernel is too old");
+        let row =
+            Offload { how: "tc".into(), pinned: true, routes: 1, frames: 7, ..Offload::default() };
+        assert_eq!(offload(&row), "tc, 1 route, 7 frames forwarded in the kernel");
+        let held = Offload { pinned: false, ..row };
+        assert!(offload(&held).ends_with(" in the kernel, ends with the process"));
     }
 
     #[test]

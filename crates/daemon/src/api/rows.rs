@@ -107,6 +107,9 @@ pub struct Status {
     /// The LAN that the mesh interface is bridged to; left out without one, and without loop avoidance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lan: Option<LanRow>,
+    /// What of the packets in transit the kernel forwards by itself.
+    #[serde(default)]
+    pub offload: Offload,
     /// The hard interfaces.
     pub interfaces: Vec<HardInterface>,
 }
@@ -119,6 +122,31 @@ pub struct LanRow {
     /// How long broadcasts are still held back on the VLAN that waits longest, milliseconds; left out when they pass.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waits_msecs: Option<u64>,
+}
+
+/// What of the packets in transit the kernel forwards by itself.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Offload {
+    /// How: `tc` or `off`.
+    pub how: String,
+    /// Why it is off, if it was wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub because: Option<String>,
+    /// Whether it goes on if the daemon dies.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub pinned: bool,
+    /// Routes that were adopted from another daemon when this one started.
+    #[serde(default)]
+    pub adopted: usize,
+    /// Routes that the kernel has of this daemon: one for each originator and interface of arrival.
+    #[serde(default)]
+    pub routes: usize,
+    /// Frames that the kernel has forwarded since this daemon started.
+    #[serde(default)]
+    pub frames: u64,
+    /// Their bytes, outer Ethernet header included.
+    #[serde(default)]
+    pub bytes: u64,
 }
 
 /// A VLAN of the mesh interface: `batctl vlan_json`.
@@ -233,6 +261,13 @@ pub struct HardInterface {
     /// The longest packet that reaches every neighbour, bytes: the MTU, or less if that was found out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub carries: Option<u32>,
+    /// Frames that arrived here and were forwarded inside the kernel, since this daemon started; left out while nothing that
+    /// arrives here is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offload_frames: Option<u64>,
+    /// Their bytes, outer Ethernet header included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offload_bytes: Option<u64>,
 }
 
 /// A possible next hop towards an originator: `batctl originators_json`.

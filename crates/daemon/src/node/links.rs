@@ -157,6 +157,9 @@ impl Node {
                 info!(interface = %port.config.name, "does not exist yet: waits for it");
             }
         }
+        let attached = self.ports.iter().filter_map(|port| port.attached.as_ref());
+        let ifindexes: Vec<u32> = attached.map(|attached| attached.link.index).collect();
+        self.offload.attached_all(&ifindexes);
         self.adjust_mesh_mtu();
         Ok(())
     }
@@ -318,6 +321,9 @@ impl Node {
             seqno: clock::ogm_seqno(clock::wall_clock()),
         };
         self.worker.send(Command::Attach { iface, path: Box::new(path) });
+        if let Some(Attached { link, .. }) = &port.attached {
+            self.offload.attach(iface, link.index, &link.name);
+        }
         self.warn_of_twins(iface);
         self.note_small_mtu(engine_link.mtu);
         let now = self.clock.now();
@@ -375,6 +381,7 @@ impl Node {
         let Some(port) = self.ports.get_mut(iface) else { return };
         port.attached = None;
         info!(interface = %port.config.name, "interface leaves");
+        self.offload.detach(iface, index);
         self.worker.send(Command::Detach(iface));
         let now = self.clock.now();
         self.feed(now, Input::Detach { iface });

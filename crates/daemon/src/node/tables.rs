@@ -98,6 +98,7 @@ impl Node {
             local_clients: local.filter(is_station).count(),
             global_clients: global.map(|row| row.client).filter(is_station).count(),
             lan: self.lan(),
+            offload: self.offload.row(),
             interfaces: self.interfaces(),
         }
     }
@@ -128,6 +129,7 @@ impl Node {
         let row = |port: &Port| {
             let known = known.iter().find(|row| row.iface == port.iface);
             let attached = port.attached.as_ref();
+            let offloaded = attached.and_then(|_| self.offload.arrived(port.iface));
             api::HardInterface {
                 mesh_ifindex: self.mesh.ifindex(),
                 mesh_ifname: self.mesh.name.clone(),
@@ -139,6 +141,8 @@ impl Node {
                 inactive_because: self.inactive_because(port),
                 mtu: known.map(|row| row.mtu),
                 carries: known.map(|row| row.carries),
+                offload_frames: offloaded.map(|(frames, _)| frames),
+                offload_bytes: offloaded.map(|(_, bytes)| bytes),
             }
         };
         self.ports.iter().map(row).collect()

@@ -77,6 +77,8 @@ gateway_bandwidth = "20mbit/5mbit"
 gw_sel_class = 3
 rx_frames = 64
 tx_frames = 32
+offload = "tc"
+offload_keep = true
 
 [[interface]]
 name = "wlan0"
@@ -126,6 +128,8 @@ id = 4095
         tap_offload: false,
         rx_frames: 64,
         tx_frames: 32,
+        offload: OffloadChoice::Tc,
+        offload_keep: true,
         interfaces: vec![
             InterfaceConfig {
                 name: "wlan0".into(),
@@ -153,7 +157,7 @@ fn the_command_line_goes_before_the_file() {
 #[test]
 fn every_bad_file_gets_a_sentence_with_its_line() {
     #[rustfmt::skip]
-    let rows: [(&[u8], &str); 20] = [
+    let rows: [(&[u8], &str); 21] = [
         (b"mesh = \"bat0\"\norig_intervall = 5\n", "FILE line 2: unknown key \"orig_intervall\": did you mean \"orig_interval\"?"),
         (b"[[interface]]\nname = \"eth0\"\nhop-penalty = 5\n", "FILE line 3: unknown key \"hop-penalty\": did you mean \"hop_penalty\"?"),
         (b"[[interfaces]]\nname = \"eth0\"\n", "FILE line 1: unknown key \"interfaces\": did you mean \"interface\"?"),
@@ -163,6 +167,7 @@ fn every_bad_file_gets_a_sentence_with_its_line() {
         (b"[[interface]]\nname = \"a\"\n[[interface]]\nname = \"b\"\nhop_penalty = -1\n", "FILE line 5: hop_penalty = -1: must be 0 to 255"),
         (b"mtu = 67\n", "FILE line 1: mtu = 67: must be 68 to 65503 bytes"),
         (b"rx_frames = 0\n", "FILE line 1: rx_frames = 0: must be 16 to 16384 frames"),
+        (b"offload = \"yes\"\n", "FILE line 1: offload = yes: must be auto, off or tc"),
         (b"log = \"loud\"\n", "FILE line 1: log = loud: must be error, warn, info, debug or trace"),
         (b"mesh = \"\"\n", "FILE line 1: mesh = \"\": the name of an interface has 1 to 15 bytes"),
         (b"#\n[[interface]]\nname = \"a/b\"\n", "FILE line 3: interface = \"a/b\": the name of an interface cannot have '/' in it"),

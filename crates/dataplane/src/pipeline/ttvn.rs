@@ -2,9 +2,8 @@
 //! to TT-118).
 
 use super::Session;
-use noctule_fib::View;
+use noctule_fib::{LocalClient, View};
 use noctule_wire::ethernet::Frame;
-use noctule_wire::tvlv::translation_table::ClientFlags;
 use noctule_wire::{Client, Discard, Mac, Ttvn};
 
 /// Where a client's frame is to go.
@@ -92,8 +91,7 @@ impl Session<'_> {
 
     /// Whether this is a client of ours that roamed away, and has not come back since.
     fn has_left(&self, client: Client) -> bool {
-        let roams = |flags: ClientFlags| flags.contains(ClientFlags::ROAM);
-        self.guard.local(client).is_some_and(|local| roams(local.flags))
+        self.guard.local(client).is_some_and(LocalClient::has_departed)
             && !self.state.local.is_in_flight(self.now, client)
     }
 }

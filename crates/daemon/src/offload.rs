@@ -1,0 +1,228 @@
+//! Whether, and how, the kernel forwards unicast in transit by itself: chosen once at the start, said in one line, and kept
+//! in step with the FIB by the engine's thread.
+
+mod pins;
+
+use crate::api;
+use crate::settings::OffloadChoice;
+use noctule_dataplane::offload::{Counts, Inherited, Mirror, OpenError, Transit};
+use noctule_fib::{Counter, Counters, Fib, IFACES_MAX, Iface, Watch};
+use noctule_wire::Instant;
+use std::time::Duration;
+use tracing::{info, warn};
+
+/// How long the maps hold after they were last renewed: as long as a neighbour remembers a node that has fallen silent
+/// (FWD section 16). After that nobody would send anything here.
+const LEASE: Duration = Duration::from_secs(200);
+/// How often they are renewed.
+const RENEW_EVERY: Duration = Duration::from_secs(20);
+/// How long what a dead daemon left may stand in for what this one does not know yet.
+const INHERITED_FOR: Duration = Duration::from_secs(60);
+/// How often the statistics are brought up to date, while there is something to do.
+const COUNT_EVERY: Duration = Duration::from_millis(500);
+
+/// The offload of a node.
+#[derive(Debug)]
+pub(crate) struct Offload {
+    active: Option<Box<Active>>,
+    /// Why there is none, if somebody wanted it.
+    because: Option<String>,
+    keep: bool,
+}
+
+#[derive(Debug)]
+struct Active {
+    transit: Transit,
+    mirror: Mirror,
+    /// What has been added to the statistics, for each interface of arrival.
+    counted: [Counts; IFACES_MAX],
+    /// What was there before.
+    before: [Counts; IFACES_MAX],
+    count_at: Instant,
+    renew_at: Instant,
+    inherited_until: Option<Instant>,
+    adopted: usize,
+}
+
+impl Offload {
+    /// Loads the program, unless nobody wants it. `fib` is what it goes by, of which `watch` tells the changes.
+    pub(crate) fn start(
+        choice: OffloadChoice,
+        keep: bool,
+        mesh: &str,
+        (fib, watch): (Fib, Watch),
+        now: Instant,
+    ) -> Self {
+        let place = pins::place(mesh);
+        if choice == OffloadChoice::Off {
+            if let Ok(place) = &place {
+                pins::clear(place);
+            }
+            return Self { active: None, because: None, keep };
+        }
+        match Transit::open(place.as_deref().ok()) {
+            Ok((transit, inherited)) => {
+                let adopted = inherited.routes.len();
+                match &place {
+                    Ok(_) => info!(adopted, "packets in transit are forwarded inside the kernel"),
+                    Err(reason) => info!(
+                        "packets in transit are forwarded inside the kernel, but only while this process lives: {reason}"
+                    ),
+                }
+                let active = Active::new(transit, inherited, fib, watch, now);
+                Self { active: Some(Box::new(active)), because: None, keep }
+            }
+            Err(error) => Self::without(choice, keep, &error),
+        }
+    }
+
+    fn without(choice: OffloadChoice, keep: bool, error: &OpenError) -> Self {
+        let because = error.to_string();
+        if choice == OffloadChoice::Auto {
+            info!("packets in transit are forwarded by this process: {because}");
+        } else {
+            warn!("packets in transit are forwarded by this process: {because}");
+        }
+        Self { active: None, because: Some(because), keep }
+    }
+
+    /// An interface has joined: its number in the mesh, its index in the kernel, its name.
+    pub(crate) fn attach(&mut self, iface: Iface, ifindex: u32, name: &str) {
+        let Some(active) = &mut self.active else { return };
+        match active.transit.attach(ifindex, name) {
+            Ok(()) => active.mirror.attach(iface, ifindex, &mut active.transit),
+            Err(problem) => {
+                warn!(interface = name, %problem, "what arrives here is not forwarded inside the kernel");
+            }
+        }
+    }
+
+    /// An interface has left.
+    pub(crate) fn detach(&mut self, iface: Iface, ifindex: u32) {
+        let Some(active) = &mut self.active else { return };
+        active.mirror.detach(iface);
+        active.transit.detach(ifindex);
+    }
+
+    /// All interfaces of the configuration that exist have joined: programs on others are of no use any more.
+    pub(crate) fn attached_all(&mut self, ifindexes: &[u32]) {
+        let Some(active) = &mut self.active else { return };
+        for ifindex in active.transit.pinned_links() {
+            if !ifindexes.contains(&ifindex) {
+                active.transit.detach(ifindex);
+            }
+        }
+    }
+
+    /// Copies what has changed in the FIB into the kernel, and what was forwarded there into the statistics. After each turn
+    /// of the engine.
+    pub(crate) fn follow(&mut self, now: Instant, counters: &Counters) {
+        if let Some(active) = &mut self.active {
+            active.follow(now, counters);
+        }
+    }
+
+    /// For `noctule status`.
+    pub(crate) fn row(&self) -> api::Offload {
+        let Some(active) = &self.active else {
+            let because = self.because.clone();
+            return api::Offload { how: "off".into(), because, ..api::Offload::default() };
+        };
+        let arrived = Iface::all().map(|iface| active.since_start(iface));
+        let (frames, bytes) =
+            arrived.fold((0, 0), |sum, (frames, bytes)| (sum.0 + frames, sum.1 + bytes));
+        api::Offload {
+            how: "tc".into(),
+            because: None,
+            pinned: active.transit.is_pinned(),
+            adopted: active.adopted,
+            routes: active.mirror.routes(),
+            frames,
+            bytes,
+        }
+    }
+
+    /// Frames, and their bytes, that arrived on an interface and were forwarded inside the kernel; `None` if none can be.
+    pub(crate) fn arrived(&self, iface: Iface) -> Option<(u64, u64)> {
+        let active = self.active.as_ref()?;
+        active.mirror.is_attached(iface).then(|| active.since_start(iface))
+    }
+
+    /// A regular end.
+    pub(crate) fn stop(self) {
+        let Some(active) = self.active else { return };
+        if self.keep {
+            active.transit.leave();
+        } else {
+            active.transit.remove();
+        }
+    }
+}
+
+impl Active {
+    fn new(transit: Transit, inherited: Inherited, fib: Fib, watch: Watch, now: Instant) -> Self {
+        let before = std::array::from_fn(|place| {
+            Iface::new(place).map_or(Counts::default(), |place| transit.counts(place))
+        });
+        let adopted = inherited.routes.len();
+        let inherits = inherited != Inherited::default();
+        Self {
+            transit,
+            mirror: Mirror::new(fib, watch, inherited),
+            counted: before,
+            before,
+            count_at: now,
+            renew_at: now,
+            inherited_until: inherits.then(|| now + INHERITED_FOR),
+            adopted,
+        }
+    }
+
+    /// Frames and bytes that arrived on an interface and were forwarded, since this daemon started.
+    fn since_start(&self, iface: Iface) -> (u64, u64) {
+        let total = |counts: Counts| {
+            let frames = counts.packets.wrapping_add(counts.fragments);
+            (frames, counts.bytes.wrapping_add(counts.fragment_bytes))
+        };
+        let (frames, bytes) = total(self.transit.counts(iface));
+        let before = self.before.get(iface.index()).copied().map_or((0, 0), total);
+        (frames.wrapping_sub(before.0), bytes.wrapping_sub(before.1))
+    }
+
+    fn follow(&mut self, now: Instant, counters: &Counters) {
+        self.mirror.follow(&mut self.transit);
+        if now >= self.renew_at {
+            self.renew_at = now + RENEW_EVERY;
+            self.mirror.renew(lease(), &mut self.transit);
+        }
+        if self.inherited_until.is_some_and(|until| now >= until) {
+            self.inherited_until = None;
+            self.mirror.disinherit(&mut self.transit);
+        }
+        if now >= self.count_at {
+            self.count_at = now + COUNT_EVERY;
+            self.count(counters);
+        }
+    }
+
+    /// Adds what was forwarded since the last call to the statistics.
+    fn count(&mut self, counters: &Counters) {
+        for (place, counted) in Iface::all().zip(&mut self.counted) {
+            let counts = self.transit.counts(place);
+            let since = |now: u64, before: u64| now.wrapping_sub(before);
+            counters.add(Counter::Forward, since(counts.packets, counted.packets));
+            counters.add(Counter::ForwardBytes, since(counts.bytes, counted.bytes));
+            counters.add(Counter::FragFwd, since(counts.fragments, counted.fragments));
+            counters
+                .add(Counter::FragFwdBytes, since(counts.fragment_bytes, counted.fragment_bytes));
+            *counted = counts;
+        }
+    }
+}
+
+/// Until when the maps hold that are renewed now, on the program's clock.
+fn lease() -> u64 {
+    let clock = nix::time::ClockId::CLOCK_MONOTONIC;
+    let now = clock.now().map_or(Duration::ZERO, Duration::from);
+    u64::try_from((now + LEASE).as_nanos()).unwrap_or(u64::MAX)
+}

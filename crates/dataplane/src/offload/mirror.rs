@@ -1,0 +1,293 @@
+//! Copies what the program in the kernel must know from the FIB, change by change.
+//!
+//! The program forwards what the maps tell it to forward, so a route is in them only if the pipeline would take it: known
+//! originator, next hop for this interface of arrival, both interfaces in use. What a daemon left behind that has died is
+//! kept for a while: it goes on forwarding until this one knows the mesh itself.
+
+use super::layout::{Arrival, DEPARTED_MAX, NodeEntry, ROUTES_MAX, Route, RouteKey};
+use noctule_fib::{Fib, Guard, IFACES_MAX, Iface, View, Watch};
+use noctule_wire::{Client, Mac};
+use std::collections::{HashMap, HashSet};
+use std::io;
+
+/// Where the mirror writes: the program's maps.
+///
+/// # Errors
+/// Each method fails where the kernel refuses: a full map, no memory.
+pub trait Tables {
+    /// Replaces what is known of this node.
+    fn set_node(&mut self, node: NodeEntry) -> io::Result<()>;
+    /// Sets or removes an interface of arrival, by its index in the kernel.
+    fn set_arrival(&mut self, ifindex: u32, arrival: Option<Arrival>) -> io::Result<()>;
+    /// Sets or removes a route.
+    fn set_route(&mut self, key: RouteKey, route: Option<Route>) -> io::Result<()>;
+    /// Adds or removes a client that has roamed away.
+    fn set_departed(&mut self, client: Client, departed: bool) -> io::Result<()>;
+    /// Begins to count anew for a route that gets this place.
+    fn clear_slot(&mut self, slot: u32) -> io::Result<()>;
+}
+
+/// What lay in the maps when they were opened.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Inherited {
+    /// Interfaces, by their index in the kernel.
+    pub arrivals: HashMap<u32, Arrival>,
+    /// Routes.
+    pub routes: HashMap<RouteKey, Route>,
+    /// Clients that had roamed away.
+    pub departed: HashSet<Client>,
+}
+
+/// The copy: knows what is in the maps, and writes only what differs.
+#[derive(Debug)]
+pub struct Mirror {
+    fib: Fib,
+    watch: Watch,
+    /// By the interface's number in the mesh, its index in the kernel.
+    ifindexes: [Option<u32>; IFACES_MAX],
+    /// Whether that has changed.
+    moved: bool,
+    lease: u64,
+    /// Originators of the FIB.
+    originators: HashSet<Mac>,
+    arrivals: HashMap<u32, Arrival>,
+    routes: HashMap<RouteKey, Route>,
+    departed: HashSet<Client>,
+    inherited: Inherited,
+    /// Places for counting that are free again.
+    free: Vec<u32>,
+    /// The first that has never been used.
+    next_slot: u32,
+}
+
+impl Mirror {
+    /// A copy of `fib`, of which `watch` tells the changes since it was empty. `inherited` is what the maps hold already.
+    pub fn new(fib: Fib, watch: Watch, inherited: Inherited) -> Self {
+        let taken: HashSet<u32> = inherited.routes.values().map(|route| route.slot).collect();
+        let next_slot = taken.iter().max().map_or(0, |last| last + 1);
+        Self {
+            fib,
+            watch,
+            ifindexes: [None; IFACES_MAX],
+            moved: false,
+            lease: 0,
+            originators: HashSet::new(),
+            arrivals: HashMap::new(),
+            routes: HashMap::new(),
+            departed: HashSet::new(),
+            inherited,
+            free: (0..next_slot).filter(|slot| !taken.contains(slot)).collect(),
+            next_slot,
+        }
+    }
+
+    /// The interface `iface` of the mesh is this one of the kernel.
+    pub fn attach(&mut self, iface: Iface, ifindex: u32, tables: &mut impl Tables) {
+        let was_elsewhere =
+            |(index, arrival): (&u32, &Arrival)| (*index == ifindex) != (arrival.place == iface);
+        if self.inherited.arrivals.iter().any(was_elsewhere) {
+            // The numbers of the interfaces are others now, and with them what each route is for.
+            self.disinherit(tables);
+        }
+        self.ifindexes[iface.index()] = Some(ifindex);
+        self.moved = true;
+    }
+
+    /// The interface is not in the mesh any more.
+    pub fn detach(&mut self, iface: Iface) {
+        self.ifindexes[iface.index()] = None;
+        self.moved = true;
+    }
+
+    /// Lets the maps hold until then, nanoseconds of the program's clock.
+    pub fn renew(&mut self, lease: u64, tables: &mut impl Tables) {
+        self.lease = lease;
+        self.write_node(tables);
+    }
+
+    /// Forgets what another daemon left, as far as nothing of ours has taken its place.
+    pub fn disinherit(&mut self, tables: &mut impl Tables) {
+        let Inherited { arrivals, routes, departed } = core::mem::take(&mut self.inherited);
+        for (key, route) in routes {
+            let _ = tables.set_route(key, None);
+            self.free.push(route.slot);
+        }
+        for ifindex in arrivals.into_keys() {
+            let _ = tables.set_arrival(ifindex, None);
+        }
+        for client in departed {
+            let _ = tables.set_departed(client, false);
+        }
+        self.write_node(tables);
+    }
+
+    /// How many routes the program has that are ours.
+    pub fn routes(&self) -> usize {
+        self.routes.len()
+    }
+
+    /// Whether the program is on this interface.
+    pub fn is_attached(&self, iface: Iface) -> bool {
+        self.ifindexes[iface.index()].is_some()
+    }
+
+    /// Where what goes to `originator` is counted: one place for each interface of arrival.
+    pub fn slots(&self, originator: Mac) -> impl Iterator<Item = u32> + '_ {
+        let keys = Iface::all().map(move |place| RouteKey { originator, place });
+        keys.filter_map(|key| Some(self.routes.get(&key)?.slot))
+    }
+
+    /// Copies what has changed since the last call.
+    pub fn follow(&mut self, tables: &mut impl Tables) {
+        let changes = self.watch.take();
+        let moved = core::mem::take(&mut self.moved);
+        if changes.is_empty() && !moved {
+            return;
+        }
+        let fib = self.fib.clone();
+        let guard = fib.pin();
+        self.follow_departed(&guard, changes.departed, tables);
+        for mac in &changes.originators {
+            if guard.originator(*mac).is_some() {
+                self.originators.insert(*mac);
+            } else {
+                self.originators.remove(mac);
+            }
+        }
+        if changes.node || moved {
+            // Routes before arrivals: what arrives on a new interface finds its routes, or goes up.
+            let former: HashSet<Mac> = self.routes.keys().map(|key| key.originator).collect();
+            for originator in former.union(&self.originators.clone()) {
+                self.follow_originator(&guard, *originator, tables);
+            }
+            self.follow_arrivals(&guard, tables);
+        } else {
+            for originator in changes.originators {
+                self.follow_originator(&guard, originator, tables);
+            }
+        }
+    }
+
+    fn follow_departed(
+        &mut self,
+        guard: &Guard<'_>,
+        changed: HashSet<Client>,
+        tables: &mut impl Tables,
+    ) {
+        if changed.is_empty() {
+            return;
+        }
+        for client in changed {
+            self.inherited.departed.remove(&client);
+            if guard.local(client).is_some_and(noctule_fib::LocalClient::has_departed) {
+                self.departed.insert(client);
+                // If it finds no room, `write_node` sees to it.
+                let _ = tables.set_departed(client, true);
+            } else {
+                self.departed.remove(&client);
+                let _ = tables.set_departed(client, false);
+            }
+        }
+        self.write_node(tables);
+    }
+
+    fn follow_arrivals(&mut self, guard: &Guard<'_>, tables: &mut impl Tables) {
+        let wanted: HashMap<u32, Arrival> = Iface::all()
+            .filter_map(|place| {
+                let ifindex = self.ifindexes[place.index()]?;
+                Some((ifindex, Arrival { mac: guard.node().active(place)?.mac, place }))
+            })
+            .collect();
+        let gone: Vec<u32> = self
+            .arrivals
+            .keys()
+            .filter(|ifindex| !wanted.contains_key(*ifindex))
+            .copied()
+            .collect();
+        for ifindex in gone {
+            self.arrivals.remove(&ifindex);
+            let _ = tables.set_arrival(ifindex, None);
+        }
+        for (ifindex, arrival) in wanted {
+            if self.arrivals.get(&ifindex) != Some(&arrival) {
+                self.inherited.arrivals.remove(&ifindex);
+                if tables.set_arrival(ifindex, Some(arrival)).is_ok() {
+                    self.arrivals.insert(ifindex, arrival);
+                }
+            }
+        }
+    }
+
+    fn follow_originator(&mut self, guard: &Guard<'_>, originator: Mac, tables: &mut impl Tables) {
+        for place in Iface::all() {
+            let key = RouteKey { originator, place };
+            let has = self.routes.get(&key).copied();
+            let Some(wanted) = self.way(guard, key) else {
+                if let Some(route) = self.routes.remove(&key) {
+                    let _ = tables.set_route(key, None);
+                    self.free.push(route.slot);
+                }
+                continue;
+            };
+            let former = has.or_else(|| self.inherited.routes.remove(&key));
+            let Some(slot) = former.map(|route| route.slot).or_else(|| self.new_slot(tables))
+            else {
+                continue;
+            };
+            let route = Route { slot, ..wanted };
+            if has == Some(route) {
+                continue;
+            }
+            if tables.set_route(key, Some(route)).is_ok() {
+                self.routes.insert(key, route);
+            } else {
+                // Better none than one that leads elsewhere.
+                let _ = tables.set_route(key, None);
+                self.routes.remove(&key);
+                self.free.push(slot);
+            }
+        }
+    }
+
+    /// The way that the pipeline would take, without its place for counting.
+    fn way(&self, guard: &Guard<'_>, key: RouteKey) -> Option<Route> {
+        let node = guard.node();
+        self.ifindexes[key.place.index()]?;
+        node.active(key.place)?;
+        if node.is_mine(key.originator) {
+            return None;
+        }
+        let originator = guard.originator(key.originator)?;
+        let hop = originator.router(View::Arrival(key.place))?;
+        Some(Route {
+            ifindex: self.ifindexes[hop.iface.index()]?,
+            carries: node.carries(hop)?,
+            slot: 0,
+            to: hop.mac,
+            from: node.active(hop.iface)?.mac,
+            ttvn: originator.ttvn(),
+        })
+    }
+
+    fn new_slot(&mut self, tables: &mut impl Tables) -> Option<u32> {
+        let fresh = || (self.next_slot as usize) < ROUTES_MAX;
+        let slot = match self.free.pop() {
+            Some(slot) => slot,
+            None if fresh() => {
+                self.next_slot += 1;
+                self.next_slot - 1
+            }
+            None => return None,
+        };
+        let _ = tables.clear_slot(slot);
+        Some(slot)
+    }
+
+    fn write_node(&self, tables: &mut impl Tables) {
+        let departed = self.departed.len() + self.inherited.departed.len();
+        // The program cannot know all of them: it must not forward at all.
+        let lease = if departed > DEPARTED_MAX { 0 } else { self.lease };
+        let departed = u32::try_from(departed).unwrap_or(u32::MAX);
+        let _ = tables.set_node(NodeEntry { lease, departed });
+    }
+}

@@ -69,7 +69,8 @@ pub(crate) const TIERS: &[Tier] = &[
     Tier {
         name: "unit",
         about: "unit, property and doc tests of every crate",
-        needs: &[],
+        // It builds the programs for the kernel anew, to compare.
+        needs: &[Need::Helpful("clang", "clang")],
         limit: minutes(12),
         run: unit,
     },

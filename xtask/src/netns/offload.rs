@@ -1,5 +1,7 @@
 //! What passes a node is forwarded inside the kernel, with a daemon and for a while without.
 
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -118,5 +120,116 @@ pub(super) fn packets_in_transit_survive_the_daemon_and_the_next_one_adopts_them
     let before = frames(&nodes[1])?;
     all_pass(&nodes[0], &nodes[2], 50)?;
     ensure!(frames(&nodes[1])? - before >= 90, "the new daemon's kernel forwards");
+    Ok(())
+}
+
+pub(super) fn fwd_110_a_route_that_changes_is_followed_in_the_kernel() -> Result<()> {
+    let (lab, mut nodes) = nodes(&["anna", "ben", "cara", "dora", "emil"])?;
+    for (a, b) in [(0, 1), (1, 2), (1, 3), (2, 4), (3, 4)] {
+        let [one, other] = nodes.get_disjoint_mut([a, b])?;
+        one.link(other, &lab, 1500)?;
+    }
+    for node in &mut nodes {
+        node.start(&[&QUICK[..], &["--offload", "tc"]].concat())?;
+    }
+    needs_offload(&nodes[1])?;
+    nodes[0].wait_for_ping(nodes[4].address(), LIMIT)?;
+    for _ in 0..2 {
+        // Both relays are there at the start of each round.
+        wait_for(LIMIT, "both relays know the way", || {
+            for relay in [2, 3] {
+                ensure!(nodes[relay].route(&nodes[4])?.is_some(), "no route");
+            }
+            Ok(())
+        })?;
+        let (_, hop) = nodes[1].route(&nodes[4])?.context("no route")?;
+        let chosen = if hop == nodes[2].originator() { 2 } else { 3 };
+        let other = 5 - chosen;
+        nodes[chosen].stop()?;
+        wait_for(LIMIT, "the other relay's kernel has the traffic", || {
+            let before = (frames(&nodes[1])?, frames(&nodes[other])?);
+            all_pass(&nodes[0], &nodes[4], 20)?;
+            let after = (frames(&nodes[1])?, frames(&nodes[other])?);
+            ensure!(after.0 - before.0 >= 36, "{} frames in ben's kernel", after.0 - before.0);
+            ensure!(after.1 - before.1 >= 18, "{} in the relay's", after.1 - before.1);
+            Ok(())
+        })?;
+        nodes[chosen].start(&[&QUICK[..], &["--offload", "tc"]].concat())?;
+    }
+    Ok(())
+}
+
+/// Whether anything of a node is pinned.
+fn has_pins(node: &Node) -> Result<bool> {
+    let namespace = node.namespace.with(|| std::fs::metadata("/proc/thread-self/ns/net"))?;
+    Ok(Path::new(&format!("/sys/fs/bpf/noctule/bat0@{}", namespace.ino())).exists())
+}
+
+pub(super) fn a_stopped_node_leaves_the_kernel_unless_it_is_to_keep() -> Result<()> {
+    let (_lab, mut nodes) = row(&["--offload", "tc"])?;
+    needs_offload(&nodes[1])?;
+    if status(&nodes[1])?["pinned"] != true {
+        return Err(Skipped::because("no BPF file system here"));
+    }
+    ensure!(has_pins(&nodes[1])?, "no folder");
+    nodes[1].stop()?;
+    ensure!(!has_pins(&nodes[1])?, "a stopped node left its folder");
+    let mut echo = nodes[0].echo(nodes[2].address())?;
+    for _ in 0..5 {
+        let answer = echo.ping(56, Duration::from_millis(200))?;
+        ensure!(answer.is_none(), "a stopped node forwards");
+    }
+    let keep = [&QUICK[..], &["--offload", "tc", "--offload-keep"]].concat();
+    nodes[1].start(&keep)?;
+    nodes[0].wait_for_ping(nodes[2].address(), LIMIT)?;
+    wait_for(LIMIT, "packets pass in the kernel", || {
+        let before = frames(&nodes[1])?;
+        all_pass(&nodes[0], &nodes[2], 20)?;
+        ensure!(frames(&nodes[1])? - before >= 38, "{} frames", frames(&nodes[1])? - before);
+        Ok(())
+    })?;
+    nodes[1].stop()?;
+    all_pass(&nodes[0], &nodes[2], 20)?;
+    // What a node left that was to keep, one that does not want it takes out.
+    nodes[1].start(&[&QUICK[..], &["--offload", "off"]].concat())?;
+    ensure!(!has_pins(&nodes[1])?, "the folder is still there");
+    ensure!(status(&nodes[1])?["how"] == "off");
+    nodes[0].wait_for_ping(nodes[2].address(), LIMIT)?;
+    Ok(())
+}
+
+/// Becomes the daemon without the right to load programs.
+const WITHOUT_RIGHTS: [&str; 2] = ["setpriv", "--bounding-set=-bpf,-sys_admin"];
+/// Becomes the daemon where no BPF file system is.
+const WITHOUT_PINS: [&str; 6] =
+    ["unshare", "--mount", "sh", "-c", "umount -a -t bpf && exec \"$@\"", "sh"];
+
+pub(super) fn without_rights_or_pins_everything_works() -> Result<()> {
+    for (how, through, words, expected) in [
+        ("auto", &WITHOUT_RIGHTS[..], " INFO ", "not permitted to load BPF programs"),
+        ("tc", &WITHOUT_RIGHTS[..], " WARN ", "not permitted to load BPF programs"),
+        ("auto", &WITHOUT_PINS[..], " INFO ", "no BPF file system at /sys/fs/bpf"),
+    ] {
+        let (_lab, mut nodes) = row(&["--offload", "off"])?;
+        ensure!(status(&nodes[1])?["how"] == "off", "it was not wanted");
+        nodes[1].stop()?;
+        let interfaces = nodes[1].interfaces();
+        nodes[1].start_on(&interfaces, through, &[&QUICK[..], &["--offload", how]].concat())?;
+        nodes[0].wait_for_ping(nodes[2].address(), LIMIT)?;
+        all_pass(&nodes[0], &nodes[2], 20)?;
+        let log = nodes[1].daemon()?.log();
+        let lines: Vec<_> = log.lines().filter(|line| line.contains(expected)).collect();
+        ensure!(lines.len() == 1 && lines[0].contains(words), "{how}: {lines:?} in\n{log}");
+        let offload = status(&nodes[1])?;
+        let text = nodes[1].ask(&["status"])?;
+        if through == WITHOUT_RIGHTS {
+            ensure!(offload["how"] == "off" && frames(&nodes[1])? == 0, "{offload}");
+            ensure!(text.contains(&format!("\noffload      off: {expected}")), "{text}");
+        } else {
+            ensure!(offload["how"] == "tc" && frames(&nodes[1])? >= 38, "{offload}");
+            ensure!(text.contains("ends with the process"), "{text}");
+        }
+        nodes[1].stop()?;
+    }
     Ok(())
 }

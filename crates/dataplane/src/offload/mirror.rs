@@ -291,3 +291,6 @@ impl Mirror {
         let _ = tables.set_node(NodeEntry { lease, departed });
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,7 @@ mod events;
 mod tests;
 
 use crate::api::{Probe, ReplyLine, SettingsRequest};
+use crate::offload::Account;
 use crate::wake::Wake;
 use connection::Connection;
 use crossbeam_channel::{Sender, TrySendError};
@@ -88,6 +89,8 @@ pub(crate) struct Service {
     pub(crate) questions: Sender<Asked>,
     /// Wakes the engine thread.
     pub(crate) engine: Wake,
+    /// To be brought up to date before the counters are read.
+    pub(crate) account: Arc<Account>,
     /// Of all threads.
     pub(crate) counters: Vec<Arc<Counters>>,
 }

@@ -145,7 +145,7 @@ impl Node {
             }
             self.look_at_multicast();
             self.retry_attaching();
-            self.offload.follow(now, &self.counters);
+            self.offload.follow(now);
             if now >= self.next_drops {
                 self.next_drops = now + DROPS_EVERY;
                 self.ports.account_drops(&self.counters);

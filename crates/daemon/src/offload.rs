@@ -1,13 +1,17 @@
 //! Whether, and how, the kernel forwards unicast in transit by itself: chosen once at the start, said in one line, and kept
 //! in step with the FIB by the engine's thread.
 
+mod account;
 mod pins;
+
+pub(crate) use account::Account;
 
 use crate::api;
 use crate::settings::OffloadChoice;
-use noctule_dataplane::offload::{Counts, Inherited, Mirror, OpenError, Transit};
-use noctule_fib::{Counter, Counters, Fib, IFACES_MAX, Iface, Watch};
+use noctule_dataplane::offload::{Inherited, Mirror, OpenError, Transit};
+use noctule_fib::{Fib, Iface, Watch};
 use noctule_wire::Instant;
+use std::sync::Arc;
 use std::time::Duration;
 use tracing::{info, warn};
 
@@ -18,9 +22,6 @@ const LEASE: Duration = Duration::from_secs(200);
 const RENEW_EVERY: Duration = Duration::from_secs(20);
 /// How long what a dead daemon left may stand in for what this one does not know yet.
 const INHERITED_FOR: Duration = Duration::from_secs(60);
-/// How often the statistics are brought up to date, while there is something to do.
-const COUNT_EVERY: Duration = Duration::from_millis(500);
-
 /// The offload of a node.
 #[derive(Debug)]
 pub(crate) struct Offload {
@@ -34,11 +35,7 @@ pub(crate) struct Offload {
 struct Active {
     transit: Transit,
     mirror: Mirror,
-    /// What has been added to the statistics, for each interface of arrival.
-    counted: [Counts; IFACES_MAX],
-    /// What was there before.
-    before: [Counts; IFACES_MAX],
-    count_at: Instant,
+    account: Arc<Account>,
     renew_at: Instant,
     inherited_until: Option<Instant>,
     adopted: usize,
@@ -90,7 +87,9 @@ impl Offload {
     pub(crate) fn attach(&mut self, iface: Iface, ifindex: u32, name: &str) {
         let Some(active) = &mut self.active else { return };
         match active.transit.attach(ifindex, name) {
-            Ok(()) => active.mirror.attach(iface, ifindex, &mut active.transit),
+            Ok(was_there) => {
+                active.mirror.attach(iface, ifindex, was_there, &mut active.transit);
+            }
             Err(problem) => {
                 warn!(interface = name, %problem, "what arrives here is not forwarded inside the kernel");
             }
@@ -112,14 +111,19 @@ impl Offload {
                 active.transit.detach(ifindex);
             }
         }
+        active.mirror.attached_all(&mut active.transit);
     }
 
-    /// Copies what has changed in the FIB into the kernel, and what was forwarded there into the statistics. After each turn
-    /// of the engine.
-    pub(crate) fn follow(&mut self, now: Instant, counters: &Counters) {
+    /// Copies what has changed in the FIB into the kernel. After each turn of the engine.
+    pub(crate) fn follow(&mut self, now: Instant) {
         if let Some(active) = &mut self.active {
-            active.follow(now, counters);
+            active.follow(now);
         }
+    }
+
+    /// What is to be brought up to date before the statistics are read.
+    pub(crate) fn account(&self) -> Arc<Account> {
+        self.active.as_ref().map(|active| Arc::clone(&active.account)).unwrap_or_default()
     }
 
     /// For `noctule status`.
@@ -128,7 +132,7 @@ impl Offload {
             let because = self.because.clone();
             return api::Offload { how: "off".into(), because, ..api::Offload::default() };
         };
-        let arrived = Iface::all().map(|iface| active.since_start(iface));
+        let arrived = Iface::all().map(|iface| active.account.since_start(iface));
         let (frames, bytes) =
             arrived.fold((0, 0), |sum, (frames, bytes)| (sum.0 + frames, sum.1 + bytes));
         api::Offload {
@@ -145,7 +149,7 @@ impl Offload {
     /// Frames, and their bytes, that arrived on an interface and were forwarded inside the kernel; `None` if none can be.
     pub(crate) fn arrived(&self, iface: Iface) -> Option<(u64, u64)> {
         let active = self.active.as_ref()?;
-        active.mirror.is_attached(iface).then(|| active.since_start(iface))
+        active.mirror.is_attached(iface).then(|| active.account.since_start(iface))
     }
 
     /// A regular end.
@@ -161,35 +165,19 @@ impl Offload {
 
 impl Active {
     fn new(transit: Transit, inherited: Inherited, fib: Fib, watch: Watch, now: Instant) -> Self {
-        let before = std::array::from_fn(|place| {
-            Iface::new(place).map_or(Counts::default(), |place| transit.counts(place))
-        });
         let adopted = inherited.routes.len();
         let inherits = inherited != Inherited::default();
         Self {
+            account: Arc::new(Account::new(transit.counted())),
             transit,
             mirror: Mirror::new(fib, watch, inherited),
-            counted: before,
-            before,
-            count_at: now,
             renew_at: now,
             inherited_until: inherits.then(|| now + INHERITED_FOR),
             adopted,
         }
     }
 
-    /// Frames and bytes that arrived on an interface and were forwarded, since this daemon started.
-    fn since_start(&self, iface: Iface) -> (u64, u64) {
-        let total = |counts: Counts| {
-            let frames = counts.packets.wrapping_add(counts.fragments);
-            (frames, counts.bytes.wrapping_add(counts.fragment_bytes))
-        };
-        let (frames, bytes) = total(self.transit.counts(iface));
-        let before = self.before.get(iface.index()).copied().map_or((0, 0), total);
-        (frames.wrapping_sub(before.0), bytes.wrapping_sub(before.1))
-    }
-
-    fn follow(&mut self, now: Instant, counters: &Counters) {
+    fn follow(&mut self, now: Instant) {
         self.mirror.follow(&mut self.transit);
         if now >= self.renew_at {
             self.renew_at = now + RENEW_EVERY;
@@ -198,24 +186,6 @@ impl Active {
         if self.inherited_until.is_some_and(|until| now >= until) {
             self.inherited_until = None;
             self.mirror.disinherit(&mut self.transit);
-        }
-        if now >= self.count_at {
-            self.count_at = now + COUNT_EVERY;
-            self.count(counters);
-        }
-    }
-
-    /// Adds what was forwarded since the last call to the statistics.
-    fn count(&mut self, counters: &Counters) {
-        for (place, counted) in Iface::all().zip(&mut self.counted) {
-            let counts = self.transit.counts(place);
-            let since = |now: u64, before: u64| now.wrapping_sub(before);
-            counters.add(Counter::Forward, since(counts.packets, counted.packets));
-            counters.add(Counter::ForwardBytes, since(counts.bytes, counted.bytes));
-            counters.add(Counter::FragFwd, since(counts.fragments, counted.fragments));
-            counters
-                .add(Counter::FragFwdBytes, since(counts.fragment_bytes, counted.fragment_bytes));
-            *counted = counts;
         }
     }
 }

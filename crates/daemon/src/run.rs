@@ -177,6 +177,7 @@ fn start(config: Config, signals: SignalFd, links: &Links) -> Result<Started, St
         .stack_size(WORKER_STACK_LEN)
         .spawn(move || worker.run())
         .map_err(cannot("start a thread"))?;
+    let account = offload.account();
     let mut node = Node {
         clock,
         ports: Ports::new(&config.interfaces),
@@ -214,7 +215,8 @@ fn start(config: Config, signals: SignalFd, links: &Links) -> Result<Started, St
     let service = Service {
         questions: question_in,
         engine: engine_wake,
-        counters: vec![engine_counters, worker_counters],
+        counters: vec![engine_counters, worker_counters, account.counters()],
+        account,
     };
     Ok(Started { node, worker, service, log })
 }

@@ -8,6 +8,6 @@ pub mod kernel;
 pub mod layout;
 pub mod mirror;
 
-pub use kernel::{OpenError, Transit};
+pub use kernel::{Counted, Hook, OpenError, Transit};
 pub use layout::{Arrival, Counts, NodeEntry, Route, RouteCounts, RouteKey};
 pub use mirror::{Inherited, Mirror, Tables};

@@ -163,6 +163,7 @@ impl Connection {
     }
 
     fn statistics(&self) -> Statistics {
+        self.service.account.update();
         let counters = &self.service.counters;
         let counted = |counter: &Counter| {
             let sum = counters.iter().map(|thread| thread.get(*counter)).sum();

@@ -32,6 +32,7 @@ impl Server {
         let service = Service {
             questions,
             engine: Wake::new().unwrap(),
+            account: Arc::default(),
             counters: vec![Arc::clone(&counters), Arc::new(Counters::default())],
         };
         let acceptor = Acceptor::start(listener, service).unwrap();

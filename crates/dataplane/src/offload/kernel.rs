@@ -17,6 +17,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 #[cfg(target_endian = "little")]
 static OBJECT: &[u8] = aya::include_bytes_aligned!("bpf/transit.bpfel.o");
@@ -47,6 +48,16 @@ pub enum OpenError {
     },
 }
 
+/// By what the program hangs on an interface.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Hook {
+    /// A link that can be pinned (tcx), or a filter where the kernel has none yet: before Linux 6.6.
+    #[default]
+    Best,
+    /// A filter of the `clsact` queueing discipline, in any case. It stays on the interface until somebody takes it away.
+    Filter,
+}
+
 /// The program on the hard interfaces, and its maps.
 pub struct Transit {
     ebpf: Ebpf,
@@ -54,10 +65,11 @@ pub struct Transit {
     arrivals: KernelMap<MapData, [u8; 4], [u8; 8]>,
     routes: KernelMap<MapData, [u8; 8], [u8; Route::LEN]>,
     departed: KernelMap<MapData, [u8; 8], [u8; 4]>,
-    by_arrival: PerCpuArray<MapData, [u64; 4]>,
+    by_arrival: Counted,
     by_route: PerCpuArray<MapData, [u64; 2]>,
     /// Where maps and links are pinned.
     pins: Option<PathBuf>,
+    hook: Hook,
     /// Attachments that are not pinned, by the index of the interface: each is undone when it is dropped.
     links: HashMap<u32, SchedClassifierLink>,
 }
@@ -112,12 +124,21 @@ impl Transit {
         let arrivals = of_map(take("arrivals")?)?;
         let routes = of_map(take("routes")?)?;
         let departed = of_map(take("departed")?)?;
-        let by_arrival = of_map(take("by_arrival")?)?;
+        let by_arrival = Counted(Arc::new(of_map(take("by_arrival")?)?));
         let by_route = of_map(take("by_route")?)?;
         let pins = pins.map(Path::to_owned);
-        let links = HashMap::new();
-        let transit =
-            Self { ebpf, node, arrivals, routes, departed, by_arrival, by_route, pins, links };
+        let transit = Self {
+            ebpf,
+            node,
+            arrivals,
+            routes,
+            departed,
+            by_arrival,
+            by_route,
+            pins,
+            hook: Hook::default(),
+            links: HashMap::new(),
+        };
         let inherited = transit.inherited();
         Ok((transit, inherited))
     }
@@ -138,6 +159,12 @@ impl Transit {
         }
     }
 
+    /// By what it is to hang on the interfaces that are attached from now on.
+    #[must_use]
+    pub fn by(self, hook: Hook) -> Self {
+        Self { hook, ..self }
+    }
+
     /// Whether the program outlives this process.
     pub fn is_pinned(&self) -> bool {
         self.pins.is_some()
@@ -152,32 +179,31 @@ impl Transit {
         Ok(program.fd().map_err(io::Error::other)?.as_fd())
     }
 
-    /// Puts the program on an interface, given by index and name; takes the place of one that hangs there from before.
+    /// Puts the program on an interface, given by index and name; takes the place of one that hangs there from before. Says
+    /// whether there was one: if not, what the maps hold of this interface is about another one that had its index.
     ///
     /// # Errors
     /// What the kernel says.
-    pub fn attach(&mut self, ifindex: u32, name: &str) -> Result<(), OpenError> {
+    pub fn attach(&mut self, ifindex: u32, name: &str) -> Result<bool, OpenError> {
         self.links.remove(&ifindex);
         let pin = self.pins.as_deref().map(|place| link_path(place, ifindex));
         if let Some(path) = &pin {
             if self.adopt(path) {
-                return Ok(());
+                return Ok(true);
             }
             // Of an interface that is gone, whose index this one has.
             let _ = fs::remove_file(path);
         }
-        let link = self.attach_anew(name)?;
+        let (link, was_there) = self.attach_anew(name)?;
         match pin {
             // A filter needs no pin, and has none.
             Some(path) if <&FdLink>::try_from(&link).is_ok() => {
                 let link = FdLink::try_from(link).map_err(refused)?;
-                link.pin(path).map(drop).map_err(refused)
+                link.pin(path).map_err(refused)?;
             }
-            _ => {
-                self.links.insert(ifindex, link);
-                Ok(())
-            }
+            _ => drop(self.links.insert(ifindex, link)),
         }
+        Ok(was_there)
     }
 
     /// Puts the program in the place of the one that hangs on a pinned link: frames pass the old one until this very
@@ -190,23 +216,18 @@ impl Transit {
         program.attach_to_link(link).and_then(|id| program.take_link(id)).is_ok()
     }
 
-    fn attach_anew(&mut self, name: &str) -> Result<SchedClassifierLink, OpenError> {
+    fn attach_anew(&mut self, name: &str) -> Result<(SchedClassifierLink, bool), OpenError> {
         let program = classifier(&mut self.ebpf).map_err(refused)?;
         let ingress = TcAttachType::Ingress;
+        if self.hook == Hook::Filter {
+            return attach_filter(program, name);
+        }
         let order = TcAttachOptions::TcxOrder(LinkOrder::default());
         match program.attach_with_options(name, ingress, order) {
-            Ok(id) => return program.take_link(id).map_err(refused),
-            // Before Linux 6.6 a program is a filter of a queueing discipline.
-            Err(error) if has_cause(&error, libc::EINVAL) => {}
-            Err(error) => return Err(refused(error)),
+            Ok(id) => Ok((program.take_link(id).map_err(refused)?, false)),
+            Err(error) if has_cause(&error, libc::EINVAL) => attach_filter(program, name),
+            Err(error) => Err(refused(error)),
         }
-        // The discipline may be there, others may use it too, and it does nothing by itself: it stays.
-        let _ = tc::qdisc_add_clsact(name);
-        // Left by a daemon that has died.
-        let _ = tc::qdisc_detach_program(name, ingress, PROGRAM);
-        let filter = TcAttachOptions::Netlink(NlOptions::default());
-        let id = program.attach_with_options(name, ingress, filter).map_err(refused)?;
-        program.take_link(id).map_err(refused)
     }
 
     /// Takes the program off an interface.
@@ -226,13 +247,14 @@ impl Transit {
             .collect()
     }
 
+    /// What was forwarded, for any thread to read.
+    pub fn counted(&self) -> Counted {
+        self.by_arrival.clone()
+    }
+
     /// What was forwarded that arrived on an interface.
     pub fn counts(&self, place: Iface) -> Counts {
-        let place = u32::try_from(place.index()).unwrap_or(u32::MAX);
-        let cpus = self.by_arrival.get(&place, 0);
-        cpus.map_or(Counts::default(), |cpus| {
-            cpus.iter().fold(Counts::default(), |sum, cpu| sum.plus(*cpu))
-        })
+        self.by_arrival.counts(place)
     }
 
     /// What was forwarded by a route.
@@ -255,6 +277,26 @@ impl Transit {
         if let Some(place) = &self.pins {
             remove_folder(place);
         }
+    }
+}
+
+/// What was forwarded, by the interface of arrival. Clones are the same counters.
+#[derive(Clone)]
+pub struct Counted(Arc<PerCpuArray<MapData, [u64; 4]>>);
+
+impl Counted {
+    /// What was forwarded that arrived on an interface, since the maps were made.
+    pub fn counts(&self, place: Iface) -> Counts {
+        let place = u32::try_from(place.index()).unwrap_or(u32::MAX);
+        self.0.get(&place, 0).map_or(Counts::default(), |cpus| {
+            cpus.iter().fold(Counts::default(), |sum, cpu| sum.plus(*cpu))
+        })
+    }
+}
+
+impl core::fmt::Debug for Counted {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Counted").finish_non_exhaustive()
     }
 }
 
@@ -303,6 +345,19 @@ fn link_path(place: &Path, ifindex: u32) -> PathBuf {
 fn classifier(ebpf: &mut Ebpf) -> Result<&mut SchedClassifier, ProgramError> {
     let program = ebpf.program_mut(PROGRAM).ok_or(ProgramError::NotLoaded)?;
     program.try_into()
+}
+
+fn attach_filter(
+    program: &mut SchedClassifier,
+    name: &str,
+) -> Result<(SchedClassifierLink, bool), OpenError> {
+    // The discipline may be there, others may use it too, and it does nothing by itself: it stays.
+    let _ = tc::qdisc_add_clsact(name);
+    // Left by a daemon that has died.
+    let was_there = tc::qdisc_detach_program(name, TcAttachType::Ingress, PROGRAM).is_ok();
+    let options = TcAttachOptions::Netlink(NlOptions::default());
+    let id = program.attach_with_options(name, TcAttachType::Ingress, options).map_err(refused)?;
+    Ok((program.take_link(id).map_err(refused)?, was_there))
 }
 
 fn of_map<M: TryFrom<Map, Error = MapError>>(map: Map) -> Result<M, OpenError> {

@@ -81,12 +81,21 @@ impl Mirror {
         }
     }
 
-    /// The interface `iface` of the mesh is this one of the kernel.
-    pub fn attach(&mut self, iface: Iface, ifindex: u32, tables: &mut impl Tables) {
+    /// The interface `iface` of the mesh is this one of the kernel. `was_there` says whether a program was on it that goes by
+    /// these maps.
+    pub fn attach(
+        &mut self,
+        iface: Iface,
+        ifindex: u32,
+        was_there: bool,
+        tables: &mut impl Tables,
+    ) {
         let was_elsewhere =
             |(index, arrival): (&u32, &Arrival)| (*index == ifindex) != (arrival.place == iface);
-        if self.inherited.arrivals.iter().any(was_elsewhere) {
-            // The numbers of the interfaces are others now, and with them what each route is for.
+        let is_another = !was_there && self.inherited.arrivals.contains_key(&ifindex);
+        if is_another || self.inherited.arrivals.iter().any(was_elsewhere) {
+            // Numbers and indexes are others now, and with them what each route is for: this is another machine's past, or
+            // another life of it.
             self.disinherit(tables);
         }
         self.ifindexes[iface.index()] = Some(ifindex);
@@ -119,6 +128,19 @@ impl Mirror {
             let _ = tables.set_departed(client, false);
         }
         self.write_node(tables);
+    }
+
+    /// All interfaces that there are have been attached: what was left leads by no others.
+    pub fn attached_all(&mut self, tables: &mut impl Tables) {
+        let ifindexes = self.ifindexes;
+        self.inherited.routes.retain(|key, route| {
+            let stays = ifindexes.contains(&Some(route.ifindex));
+            if !stays {
+                let _ = tables.set_route(*key, None);
+                self.free.push(route.slot);
+            }
+            stays
+        });
     }
 
     /// How many routes the program has that are ours.

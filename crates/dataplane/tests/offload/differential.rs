@@ -105,7 +105,7 @@ fn compare(transit: &mut Transit, cases: usize) {
     let reader = fib.reader();
     let mut mirror = Mirror::new(fib.reader(), watch, Inherited::default());
     for (index, ifindex) in indexes.into_iter().enumerate() {
-        mirror.attach(iface(index), ifindex, transit);
+        mirror.attach(iface(index), ifindex, false, transit);
     }
     mirror.renew(u64::MAX, transit);
     let counters = Arc::new(Counters::default());

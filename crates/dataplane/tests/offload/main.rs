@@ -8,5 +8,6 @@ mod netns;
 
 mod differential;
 mod frames;
+mod links;
 mod object;
 mod test_run;

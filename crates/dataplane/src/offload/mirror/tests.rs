@@ -111,8 +111,8 @@ fn start(maps: &mut Maps) -> (Writer, Mirror) {
     let mut fib = Writer::new(HashKey([1, 2]), 0, SeqNo(0));
     let watch = fib.watch();
     let mut mirror = Mirror::new(fib.reader(), watch, maps.inherited());
-    mirror.attach(place(0), 10, maps);
-    mirror.attach(place(1), 11, maps);
+    mirror.attach(place(0), 10, true, maps);
+    mirror.attach(place(1), 11, true, maps);
     fib.set_node(node());
     (fib, mirror)
 }
@@ -300,6 +300,32 @@ fn routes_by_other_numbers_of_interfaces_are_not_adopted() {
     let mut fib = Writer::new(HashKey([1, 2]), 0, SeqNo(0));
     let watch = fib.watch();
     let mut mirror = Mirror::new(fib.reader(), watch, maps.inherited());
-    mirror.attach(place(0), 11, &mut maps);
+    mirror.attach(place(0), 11, true, &mut maps);
     assert_eq!(maps.inherited(), Inherited::default());
+}
+
+#[test]
+fn what_another_interface_with_the_same_index_left_is_not_adopted() {
+    let left = || {
+        let mut maps = Maps::default();
+        let (mut fib, mut first) = start(&mut maps);
+        know(&mut fib, FAR, 1);
+        know(&mut fib, OTHER, 0);
+        first.follow(&mut maps);
+        maps
+    };
+    let fib = Writer::new(HashKey([1, 2]), 0, SeqNo(0)).reader();
+    let mut maps = left();
+    let mut mirror = Mirror::new(fib.clone(), Watch::default(), maps.inherited());
+    mirror.attach(place(0), 10, true, &mut maps);
+    mirror.attach(place(1), 11, false, &mut maps);
+    assert_eq!(maps.inherited(), Inherited::default(), "no program was on it");
+
+    let mut maps = left();
+    let mut mirror = Mirror::new(fib, Watch::default(), maps.inherited());
+    mirror.attach(place(0), 10, true, &mut maps);
+    assert_eq!(maps.routes.len(), 4);
+    mirror.attached_all(&mut maps);
+    assert!(maps.routes.keys().all(|key| key.originator == OTHER), "the other interface is gone");
+    assert_eq!(maps.routes.len(), 2);
 }

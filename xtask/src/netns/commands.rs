@@ -189,8 +189,11 @@ pub(super) fn mgmt_31_json_has_batctls_keys() -> Result<()> {
         // Not batctl's: behind its keys.
         "mtu",
         "carries",
+        // Where the kernel forwards.
+        "offload_frames",
+        "offload_bytes",
     ];
-    check_keys(anna, &["interfaces"], &keys, &[])?;
+    check_keys(anna, &["interfaces"], &keys, &["offload_frames", "offload_bytes"])?;
     let keys = ["last_seen_msecs", "dat_cache_ip4address", "dat_cache_hwaddress", "dat_cache_vid"];
     check_keys(anna, &["dat_cache"], &keys, &[])?;
     let status: Value = serde_json::from_str(&anna.ask(&["status", "--json"])?)?;

@@ -139,6 +139,8 @@ impl Transit {
             hook: Hook::default(),
             links: HashMap::new(),
         };
+        drop(loader);
+        give_back_memory();
         let inherited = transit.inherited();
         Ok((transit, inherited))
     }
@@ -333,6 +335,15 @@ impl Tables for Transit {
         let zero = aya::maps::PerCpuValues::try_from(vec![[0; 2]; cpus])?;
         self.by_route.set(slot, zero, 0).map_err(io::Error::other)
     }
+}
+
+/// The loader reads all type information of the kernel, where it finds any, whether it is needed or not: more than the node
+/// ever uses again.
+fn give_back_memory() {
+    #[cfg(target_env = "gnu")]
+    #[expect(unsafe_code, reason = "the allocator keeps what is freed unless it is told")]
+    // SAFETY: it takes no pointer, touches nothing that is in use, and may be called from any thread.
+    let _ = unsafe { libc::malloc_trim(0) };
 }
 
 /// How the file of an interface's link begins.

@@ -9,9 +9,9 @@ use noctule_wire::{Mac, Ttvn};
 use pnet::datalink::{self, Channel, DataLinkReceiver, DataLinkSender};
 use std::time::Duration;
 
-const US: [u8; 6] = [2, 0xba, 0, 0, 1, 1];
+pub(crate) const US: [u8; 6] = [2, 0xba, 0, 0, 1, 1];
 const FAR: Mac = Mac([2, 0xba, 0, 0, 9, 1]);
-const NEXT: Mac = Mac([2, 0xba, 0, 0, 5, 1]);
+pub(crate) const NEXT: Mac = Mac([2, 0xba, 0, 0, 5, 1]);
 const OTHER: Mac = Mac([2, 0xba, 0, 0, 5, 2]);
 /// How long nothing must come where nothing is expected. What is expected is there before the sender's call returns.
 const SILENCE: Duration = Duration::from_millis(200);
@@ -26,7 +26,7 @@ fn open(name: &str) -> (Box<dyn DataLinkSender>, Box<dyn DataLinkReceiver>) {
 }
 
 /// A unicast packet for [`FAR`].
-fn packet() -> Vec<u8> {
+pub(crate) fn packet() -> Vec<u8> {
     let mut frame = US.to_vec();
     frame.extend([2, 0, 0, 0, 0, 7, 0x43, 0x05, 0x40, 15, 50, 0]);
     frame.extend(FAR.0);
@@ -36,7 +36,7 @@ fn packet() -> Vec<u8> {
 }
 
 /// Fills the maps: what arrives on `from` goes out by `by`, to the neighbour `to`.
-fn fill(transit: &mut Transit, from: &str, by: &str, to: Mac) {
+pub(crate) fn fill(transit: &mut Transit, from: &str, by: &str, to: Mac) {
     let place = Iface::new(0).unwrap();
     let arrival = Arrival { mac: Mac(US), place };
     transit.set_arrival(link::index(from), Some(arrival)).unwrap();
@@ -65,7 +65,7 @@ fn pass(near: &mut dyn DataLinkSender, far: &mut dyn DataLinkReceiver) -> Option
 }
 
 /// Loads the program; `None` where that is not allowed.
-fn load(hook: Hook) -> Option<Transit> {
+pub(crate) fn load(hook: Hook) -> Option<Transit> {
     match Transit::open(None) {
         Ok((transit, _)) => Some(transit.by(hook)),
         Err(OpenError::Refused(text)) if !text.contains("not implemented") => panic!("{text}"),

@@ -10,4 +10,5 @@ mod differential;
 mod frames;
 mod links;
 mod object;
+mod speed;
 mod test_run;

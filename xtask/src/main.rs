@@ -1,5 +1,6 @@
 //! `cargo xtask`: the project's own chores. One file for each verb.
 
+mod bench;
 mod cases;
 mod conformance;
 mod demo;
@@ -75,11 +76,18 @@ const VERBS: &[Verb] = &[
         run: measure::main,
     },
     Verb {
+        name: "bench",
+        arguments: bench::ARGUMENTS,
+        about: "Noctule beside its peers: frames, processor time, TCP, round trips, for docs/performance.md",
+        run: bench::main,
+    },
+    Verb {
         name: "lab",
         arguments: "[CASE...]",
         about: "check the network laboratory that the real tiers use",
         run: lab::checks::main,
     },
+    Verb { name: bench::HERE, arguments: "", about: "", run: bench::here },
     Verb { name: interop::GUEST, arguments: "", about: "", run: interop::guest },
     Verb {
         name: CAN_ENCLOSE,

@@ -4,10 +4,14 @@
 //! samples in a file. Figures depend on the machine, so nothing is judged by tests.
 
 mod chain;
+mod cpio;
 mod figures;
 mod generator;
+mod hosts;
 mod processor;
+mod qemu;
 mod table;
+mod targets;
 mod transit;
 
 use std::path::{Path, PathBuf};
@@ -17,103 +21,278 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use crate::lab::{self, Lab, Side, enclose};
+use crate::uml::Release;
 use crate::{BadUse, packages, paths, program};
-use chain::{Chain, Kind};
+use chain::{Chain, Kind, Programs};
 use figures::Figures;
 use transit::{LENGTHS, Straight};
 
 /// What may be said after `bench`.
-pub(crate) const ARGUMENTS: &str = "[--quick]";
+pub(crate) const ARGUMENTS: &str = "[--quick] [--no-guest] [--kernel 6.1|7.2]";
 /// The verb with which this program measures inside an enclosure; nobody types it.
 pub(crate) const HERE: &str = "bench-here";
+/// Tells it that it is in the guest.
+const IN_GUEST: &str = "--in-guest";
+/// Bits a second beside pings under load in the guest, whose emulated processors are slow.
+const GUEST_LOAD: &str = "5M";
 /// How long a full run may take.
 const LIMIT: Duration = Duration::from_secs(7200);
 /// Programs that every run needs, with their Debian packages.
-const PROGRAMS: [(&str, &str); 4] =
-    [("ip", "iproute2"), ("tc", "iproute2"), ("unshare", "util-linux"), ("mount", "mount")];
+const PROGRAMS: [(&str, &str); 6] = [
+    ("ip", "iproute2"),
+    ("tc", "iproute2"),
+    ("unshare", "util-linux"),
+    ("mount", "mount"),
+    ("iperf3", "iperf3"),
+    ("tincd", "tinc"),
+];
+/// Start-up times of this project's node.
+const START_UP: &str = "start-up, ms";
 
 /// How much is measured.
 #[derive(Clone, Copy, Debug)]
 struct Plan {
     quick: bool,
     rounds: usize,
-    /// How long a single run of the generator takes.
+    /// How long a single run takes.
     time: Duration,
+    /// Pings of each round trip figure.
+    pings: usize,
+    /// What runs beside pings under load, in iperf3's words: bits a second.
+    load: &'static str,
+    /// How long idle nodes are watched.
+    idle: Duration,
 }
 
 impl Plan {
     const fn new(quick: bool) -> Self {
         match quick {
-            true => Self { quick, rounds: 2, time: Duration::from_millis(700) },
-            false => Self { quick, rounds: 5, time: Duration::from_secs(2) },
+            true => Self {
+                quick,
+                rounds: 2,
+                time: Duration::from_millis(700),
+                pings: 1000,
+                load: "50M",
+                idle: Duration::from_secs(10),
+            },
+            false => Self {
+                quick,
+                rounds: 5,
+                time: Duration::from_secs(2),
+                pings: 5000,
+                load: "50M",
+                idle: Duration::from_secs(60),
+            },
         }
     }
 
     fn lengths(&self) -> &'static [usize] {
         if self.quick { &LENGTHS[..1] } else { &LENGTHS }
     }
+
+    fn streams(&self) -> &'static [usize] {
+        if self.quick { &[1] } else { &[1, 4] }
+    }
+}
+
+/// What the command line asks for.
+#[derive(Debug, Eq, PartialEq)]
+struct Asked {
+    quick: bool,
+    /// The guest's kernel; none: no guest.
+    guest: Option<Release>,
+}
+
+fn parse(words: &[String]) -> Result<Asked> {
+    let mut asked = Asked { quick: false, guest: Some(Release::V7_2) };
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--quick" => asked.quick = true,
+            "--no-guest" => asked.guest = None,
+            "--kernel" => {
+                let release = words.next().and_then(|name| Release::from_name(name));
+                let wanted = || BadUse::because("--kernel wants a release: 6.1 or 7.2");
+                asked.guest = Some(release.ok_or_else(wanted)?);
+            }
+            other => return Err(BadUse::because(format!("bench takes {ARGUMENTS}, not {other}"))),
+        }
+    }
+    Ok(asked)
 }
 
 /// Measures, and prints the tables.
 pub(crate) fn main(words: &[String]) -> Result<ExitCode> {
-    let mut quick = false;
-    for word in words {
-        match word.as_str() {
-            "--quick" => quick = true,
-            other => return Err(BadUse::because(format!("bench takes {ARGUMENTS}, not {other}"))),
-        }
-    }
+    let asked = parse(words)?;
     lab::end_on_signals()?;
     packages::ensure(&PROGRAMS)?;
     let noctule = program::noctule()?;
-    let this = paths::Copy::new()?;
+    build_vpncloud();
     let folder = paths::target().join("bench");
     std::fs::create_dir_all(&folder)?;
-    let results = folder.join("here.json");
-    let mut command = lab::tied(this.path().as_os_str());
-    command.arg(HERE).args([&results, &noctule]).args(quick.then_some("--quick"));
-    let output = lab::run(&mut command, LIMIT)?;
-    print!("{}", output.success()?);
-    let figures: Figures = serde_json::from_str(&std::fs::read_to_string(&results)?)?;
-    println!("{}\n\n{}", figures.machine, table::medians(&figures));
-    println!("{}", table::ratios(&figures, Kind::Noctule.name()));
-    for line in &figures.skipped {
-        println!("SKIPPED: {line}");
-    }
+    let this = paths::Copy::new()?;
+    let here = run_here(&asked, this.path(), &noctule, &folder)?;
+    show("this kernel", &here);
+    let guest = match asked.guest {
+        Some(release) => run_guest(&asked, release, this.path(), &noctule, &folder),
+        None => Err(anyhow::anyhow!("not asked for")),
+    };
+    let guest = guest.unwrap_or_else(|error| {
+        let mut none = Figures { machine: "no guest".to_owned(), ..Figures::default() };
+        none.skip_if_failed("guest", Err(error));
+        none
+    });
+    show("the guest", &guest);
+    println!("{}", targets::table(&here, &guest));
     Ok(ExitCode::SUCCESS)
 }
 
-/// Runs the verb [`HERE`]: `RESULTS NOCTULE [--quick]`.
+/// Prints what was measured in one place.
+fn show(place: &str, figures: &Figures) {
+    println!("On {place}: {}\n", figures.machine);
+    if !figures.samples.is_empty() {
+        println!("{}", table::medians(figures));
+        println!("{}", table::ratios(figures, Kind::Noctule.name()));
+    }
+    for line in &figures.skipped {
+        println!("SKIPPED: {line}\n");
+    }
+}
+
+/// Measures on this kernel, in an enclosure.
+fn run_here(asked: &Asked, this: &Path, noctule: &Path, folder: &Path) -> Result<Figures> {
+    let results = folder.join("here.json");
+    let mut command = lab::tied(this.as_os_str());
+    command.arg(HERE).args([&results, noctule]).args(asked.quick.then_some("--quick"));
+    lab::run(&mut command, LIMIT)?.success()?;
+    read(&results)
+}
+
+/// Measures in a guest.
+fn run_guest(
+    asked: &Asked,
+    release: Release,
+    this: &Path,
+    noctule: &Path,
+    folder: &Path,
+) -> Result<Figures> {
+    let kernel = qemu::Kernel::get(release)?;
+    let folder = folder.join("guest");
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder)?;
+    }
+    std::fs::create_dir_all(&folder)?;
+    let folder = folder.canonicalize()?;
+    // The guest sees this machine's files as they were when it first looked: copies stay the same.
+    for (from, name) in [(this, "xtask"), (noctule, "noctule")] {
+        std::fs::copy(from, folder.join(name)).with_context(|| format!("cannot copy {name}"))?;
+    }
+    let quick = if asked.quick { "--quick" } else { "" };
+    let script = format!(
+        "CARGO_TARGET_DIR={0} exec {0}/xtask {HERE} {0}/guest.json {0}/noctule {IN_GUEST} {quick}",
+        qemu::RESULTS
+    );
+    kernel.run(&folder, &script, LIMIT)?;
+    read(&folder.join("guest.json"))
+}
+
+fn read(results: &Path) -> Result<Figures> {
+    let text = std::fs::read_to_string(results)
+        .with_context(|| format!("no figures in {}", results.display()))?;
+    Ok(serde_json::from_str(&text)?)
+}
+
+/// Runs the verb [`HERE`]: `RESULTS NOCTULE [--in-guest] [--quick]`.
 pub(crate) fn here(words: &[String]) -> Result<ExitCode> {
     if let Side::Outside(code) = enclose(&[])? {
         return Ok(code);
     }
     let [results, noctule, options @ ..] = words else { bail!("too few words") };
-    let plan = Plan::new(options.iter().any(|option| option == "--quick"));
-    let kinds = [Kind::Noctule, Kind::Bridge, Kind::Redirect];
-    let figures = measure(&plan, &kinds, &PathBuf::from(noctule))?;
+    let is_set = |name: &str| options.iter().any(|option| option == name);
+    let in_guest = is_set(IN_GUEST);
+    let mut plan = Plan::new(is_set("--quick"));
+    let mut kinds = vec![Kind::Noctule, Kind::Bridge, Kind::Redirect];
+    if in_guest {
+        kinds.push(Kind::Module);
+        plan.load = GUEST_LOAD;
+    } else {
+        kinds.extend([Kind::Tinc, Kind::Vpncloud]);
+    }
+    let programs = Programs { noctule: PathBuf::from(noctule), vpncloud: vpncloud() };
+    let figures = measure(&plan, &kinds, &programs)?;
     std::fs::write(results, serde_json::to_string(&figures)?)
         .with_context(|| format!("cannot write {results}"))?;
     Ok(ExitCode::SUCCESS)
 }
 
+/// Where vpncloud is, or why it is not.
+fn vpncloud() -> Result<PathBuf, String> {
+    let program = paths::target().join("bench/vpncloud/bin/vpncloud");
+    if program.is_file() {
+        return Ok(program);
+    }
+    Err("it could not be built from the package registry".to_owned())
+}
+
+/// Builds vpncloud in the target folder, where that is possible and not done yet.
+fn build_vpncloud() {
+    if vpncloud().is_ok() {
+        return;
+    }
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = lab::tied(&cargo);
+    command.args(["install", "--quiet", "--locked", "vpncloud", "--root"]);
+    command.arg(paths::target().join("bench/vpncloud"));
+    // What went wrong stands in the report: `vpncloud` above looks for the result.
+    let _ = lab::run(&mut command, LIMIT);
+}
+
 /// All rounds on these peers, which take turns in each of them.
-fn measure(plan: &Plan, kinds: &[Kind], noctule: &Path) -> Result<Figures> {
+fn measure(plan: &Plan, kinds: &[Kind], programs: &Programs) -> Result<Figures> {
     let lab = Lab::new("bench")?;
     let mut figures = Figures { machine: processor::machine(), ..Figures::default() };
     let mut straight = Straight::new(&lab)?;
     let mut chains = Vec::new();
     for &kind in kinds {
-        match Chain::start(&lab, noctule, kind) {
+        match Chain::start(&lab, programs, kind) {
             Ok(chain) => chains.push(chain),
-            Err(error) => figures.skipped.push(format!("{}: {error:#}", kind.name())),
+            Err(error) => figures.skip_if_failed(kind.name(), Err(error)),
         }
     }
-    for _ in 0..plan.rounds {
+    for round in 0..plan.rounds {
         straight.measure(&mut figures, plan.time)?;
         for chain in chains.iter().filter(|chain| chain.kind.has_transit()) {
-            transit::measure(&mut figures, chain, &straight, plan.lengths(), plan.time)?;
+            let done = transit::measure(&mut figures, chain, &straight, plan.lengths(), plan.time);
+            figures.skip_if_failed(chain.kind.name(), done);
         }
+        for chain in chains.iter().filter(|chain| chain.kind.has_hosts()) {
+            let done = hosts::measure(&mut figures, chain, plan);
+            figures.skip_if_failed(chain.kind.name(), done);
+        }
+        let took = chain::start_up(&lab, &programs.noctule, round)?;
+        figures.add(START_UP, Kind::Noctule.name(), took.as_secs_f64() * 1e3);
+    }
+    for chain in &mut chains {
+        hosts::watch(&mut figures, chain, plan.idle)?;
     }
     Ok(figures)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_read() {
+        let parse =
+            |text: &str| parse(&text.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
+        let default = Asked { quick: false, guest: Some(Release::V7_2) };
+        assert_eq!(parse("").unwrap(), default);
+        let asked = parse("--quick --kernel 6.1").unwrap();
+        assert_eq!(asked, Asked { quick: true, guest: Some(Release::V6_1) });
+        assert_eq!(parse("--no-guest").unwrap().guest, None);
+        for bad in ["--kernel", "--kernel 5.10", "--nonsense", "noctule"] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
 }

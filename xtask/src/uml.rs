@@ -39,8 +39,8 @@ impl Release {
         }
     }
 
-    /// The Debian suite whose `user-mode-linux` package is this release.
-    const fn suite(self) -> &'static str {
+    /// The Debian suite whose kernel packages are of this release.
+    pub(crate) const fn suite(self) -> &'static str {
         match self {
             Self::V6_1 => "bookworm",
             Self::V7_2 => "sid",
@@ -90,7 +90,7 @@ impl Kernel {
 }
 
 /// The folder that keeps kernels and module trees between runs: downloads are tens of megabytes.
-fn cache_folder() -> Result<PathBuf> {
+pub(crate) fn cache_folder() -> Result<PathBuf> {
     let base = match (std::env::var_os("XDG_CACHE_HOME"), std::env::var_os("HOME")) {
         (Some(cache), _) if !cache.is_empty() => PathBuf::from(cache),
         (_, Some(home)) if !home.is_empty() => PathBuf::from(home).join(".cache"),
@@ -183,7 +183,7 @@ fn patchelf(suite: &apt::Suite, home: &Path) -> Result<PathBuf> {
 }
 
 /// Holds a lock file until dropped: two runs at a time must not unpack into the same folder.
-fn lock(path: &Path) -> Result<nix::fcntl::Flock<fs::File>> {
+pub(crate) fn lock(path: &Path) -> Result<nix::fcntl::Flock<fs::File>> {
     let file = fs::File::create(path).with_context(|| format!("cannot make {}", path.display()))?;
     nix::fcntl::Flock::lock(file, nix::fcntl::FlockArg::LockExclusive)
         .map_err(|(_, errno)| anyhow::anyhow!("cannot lock {}: {errno}", path.display()))

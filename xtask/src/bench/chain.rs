@@ -12,8 +12,8 @@ use crate::node::Node;
 
 /// Nodes in the row.
 const LENGTH: u8 = 4;
-/// MTU of the links: mesh frames with 1,500 bytes of payload cross them in one piece.
-const MTU: u32 = 1560;
+/// MTU of the links: whatever a peer puts around 1,500 bytes crosses them in one piece.
+const MTU: u32 = 1600;
 /// How long a command or a mesh may take to be ready.
 const SOON: Duration = Duration::from_secs(90);
 
@@ -30,6 +30,8 @@ pub(super) enum Kind {
     Redirect,
     /// tinc in switch mode, without encryption.
     Tinc,
+    /// vpncloud in switch mode, without encryption: it does not forward for others, so there are two nodes.
+    Vpncloud,
 }
 
 impl Kind {
@@ -41,12 +43,14 @@ impl Kind {
             Self::Bridge => "bridge",
             Self::Redirect => "redirect",
             Self::Tinc => "tinc",
+            Self::Vpncloud => "vpncloud",
         }
     }
 
-    /// Whether n2 forwards frames that are put on its links from outside: tinc takes only its own peers' sessions.
+    /// Whether n2 forwards frames that are put on its links from outside: tinc and vpncloud take only sessions of
+    /// their own.
     pub(super) const fn has_transit(self) -> bool {
-        !matches!(self, Self::Tinc)
+        !matches!(self, Self::Tinc | Self::Vpncloud)
     }
 
     /// Whether it forwards in the kernel's receive path, so that receive packet steering decides on which processor.
@@ -54,10 +58,23 @@ impl Kind {
         matches!(self, Self::Module | Self::Bridge | Self::Redirect)
     }
 
+    /// Nodes in the row.
+    const fn length(self) -> u8 {
+        if matches!(self, Self::Vpncloud) { 2 } else { LENGTH }
+    }
+
     /// Whether hosts can talk over it.
     pub(super) const fn has_hosts(self) -> bool {
         !matches!(self, Self::Redirect)
     }
+}
+
+/// What the peers run.
+pub(super) struct Programs {
+    /// This project's program.
+    pub(super) noctule: PathBuf,
+    /// vpncloud's, or why there is none.
+    pub(super) vpncloud: Result<PathBuf, String>,
 }
 
 /// A row of nodes that run the same.
@@ -69,10 +86,11 @@ pub(super) struct Chain {
 
 impl Chain {
     /// Builds the row and starts it, until n1 reaches n4.
-    pub(super) fn start(lab: &Lab, program: &Path, kind: Kind) -> Result<Self> {
+    pub(super) fn start(lab: &Lab, programs: &Programs, kind: Kind) -> Result<Self> {
         let mut nodes = Vec::new();
-        for number in 1..=LENGTH {
-            let node = Node::new(lab, program, &format!("{}{number}", kind.name()), number)?;
+        for number in 1..=kind.length() {
+            let node =
+                Node::new(lab, &programs.noctule, &format!("{}{number}", kind.name()), number)?;
             // Nobody but the peers speaks on the links. A kernel without IPv6 has no such setting.
             let _ = node.namespace.set_sysctl("net.ipv6.conf.default.disable_ipv6", "1");
             nodes.push(node);
@@ -82,12 +100,13 @@ impl Chain {
             here.link(there, lab, MTU)?;
         }
         let mut chain = Self { kind, nodes, daemons: Vec::new() };
-        chain.run(lab).with_context(|| format!("cannot start {}", kind.name()))?;
+        chain.run(lab, programs).with_context(|| format!("cannot start {}", kind.name()))?;
         if kind.has_transit() {
             chain.add_sink()?;
         }
         if kind.has_hosts() {
-            chain.node(1).wait_for_ping(chain.node(4).address(), SOON)?;
+            let last = chain.nodes.last().context("no nodes")?;
+            chain.node(1).wait_for_ping(last.address(), SOON)?;
         }
         Ok(chain)
     }
@@ -105,7 +124,7 @@ impl Chain {
         }
     }
 
-    fn run(&mut self, lab: &Lab) -> Result<()> {
+    fn run(&mut self, lab: &Lab, programs: &Programs) -> Result<()> {
         match self.kind {
             Kind::Noctule => {
                 for node in &mut self.nodes {
@@ -136,6 +155,13 @@ impl Chain {
             Kind::Tinc => {
                 for number in 1..=self.nodes.len() {
                     let daemon = start_tinc(lab, &self.nodes, number)?;
+                    self.daemons.push(daemon);
+                }
+            }
+            Kind::Vpncloud => {
+                let program = programs.vpncloud.clone().map_err(anyhow::Error::msg)?;
+                for (node, other) in [(1, 2), (2, 1)] {
+                    let daemon = start_vpncloud(&program, self.node(node), self.node(other))?;
                     self.daemons.push(daemon);
                 }
             }
@@ -303,7 +329,24 @@ fn tinc_keys(nodes: &[Node], number: usize, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// How long a lone node takes from its start until it answers, and until its interface is there.
+fn start_vpncloud(program: &Path, node: &Node, other: &Node) -> Result<Process> {
+    // Addresses of the cable: 10.2.0.N.
+    let cable = |node: &Node| format!("10.2.0.{}", node.address().octets()[3]);
+    node.namespace.add_address("e1", &format!("{}/24", cable(node)))?;
+    // It asks for its own address on the way to the Internet, and ends without one.
+    let gateway: std::net::IpAddr = cable(other).parse()?;
+    node.namespace.add_route("0.0.0.0/0", gateway)?;
+    let program = program.display().to_string();
+    let ip = format!("{}/24", node.address());
+    let peer = format!("{}:3210", cable(other));
+    let kind = ["--type", "tap", "--mode", "switch", "--device", "bat0", "--ip", &ip];
+    let talk = ["--listen", "3210", "--peer", &peer, "--password", "bench"];
+    let plain = ["--algorithm", "plain", "--no-port-forwarding"];
+    let words = [&[program.as_str()][..], &kind, &talk, &plain].concat();
+    node.namespace.spawn("vpncloud", &words)
+}
+
+/// How long a lone node takes from its start until it answers, with its interface there.
 pub(super) fn start_up(lab: &Lab, program: &Path, round: usize) -> Result<Duration> {
     let mut node = Node::new(lab, program, &format!("lone{round}"), 9)?;
     let far = lab.namespace(&format!("far{round}"))?;

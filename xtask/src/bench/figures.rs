@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 /// One measurement. A run inside a guest hands its samples out as JSON lines.
@@ -30,6 +31,15 @@ impl Figures {
     /// Adds a sample.
     pub(super) fn add(&mut self, measure: impl Into<String>, peer: &str, value: f64) {
         self.samples.push(Sample { measure: measure.into(), peer: peer.to_owned(), value });
+    }
+
+    /// Notes why measures of a peer are missing, each reason once.
+    pub(super) fn skip_if_failed(&mut self, peer: &str, done: Result<()>) {
+        let Err(error) = done else { return };
+        let reason = format!("{peer}: {error:#}").trim().replace('\n', " | ");
+        if !self.skipped.contains(&reason) {
+            self.skipped.push(reason);
+        }
     }
 
     /// The measures, each once, in the order of their first samples.

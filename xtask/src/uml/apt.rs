@@ -93,6 +93,16 @@ impl Suite {
         Ok(())
     }
 
+    /// The packages that `package` depends on.
+    pub(crate) fn depends(&self, package: &str) -> Result<Vec<String>> {
+        let mut command = self.apt("apt-cache");
+        let output = command.args(["depends", package]).output().context("cannot run apt-cache")?;
+        if !output.status.success() {
+            bail!("Debian {} has no {package}", self.name);
+        }
+        Ok(depends_in(&String::from_utf8_lossy(&output.stdout)))
+    }
+
     /// Fetches the package lists; false if the archive or its signature was refused.
     fn update(&self) -> bool {
         let done =
@@ -107,7 +117,12 @@ impl Suite {
 
     /// `apt-get` over the private root.
     fn apt_get(&self) -> Command {
-        let mut command = Command::new("apt-get");
+        self.apt("apt-get")
+    }
+
+    /// A program of apt's over the private root.
+    fn apt(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
         let option = |key: &str, path: &Path| format!("{key}={}", path.display());
         command
             .args(["-qq", "-o"])
@@ -163,9 +178,21 @@ fn archives_in(text: &str) -> Vec<String> {
         .collect()
 }
 
+/// The names behind `Depends:` in what `apt-cache depends` prints.
+fn depends_in(text: &str) -> Vec<String> {
+    let names = text.lines().filter_map(|line| line.trim().strip_prefix("Depends: "));
+    names.map(|name| name.trim().to_owned()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn dependencies_are_read() {
+        let text = "linux-image-amd64\n  Depends: linux-image-9.9-amd64\n  Recommends: firmware\n";
+        assert_eq!(depends_in(text), ["linux-image-9.9-amd64"]);
+    }
 
     #[test]
     fn archives_are_read_from_both_formats() {

@@ -1,0 +1,182 @@
+//! What hosts on the mesh feel: TCP, round trips, broadcasts.
+
+use std::os::fd::AsRawFd;
+use std::thread::sleep;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use nix::sys::socket::{MsgFlags, SockaddrIn, sendto, setsockopt, sockopt};
+
+use super::chain::Chain;
+use super::figures::{Figures, percentile};
+use super::{Plan, processor};
+use crate::lab::{Process, wait_for};
+
+/// How long a command may take beyond what it measures.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a ping waits for its answer.
+const LOST: Duration = Duration::from_secs(1);
+/// Payload of a ping in bytes.
+const PAYLOAD: usize = 56;
+/// Payload of a broadcast datagram in bytes: the frame has 64.
+const DATAGRAM: usize = 22;
+/// Datagrams under way when a flood ends have arrived after this.
+const SETTLE: Duration = Duration::from_millis(200);
+/// Port of the streams.
+const PORT: &str = "5201";
+
+/// TCP over so many hops by so many streams.
+pub(super) fn tcp(hops: usize, streams: usize) -> String {
+    let (s, plural) = (if hops == 1 { "" } else { "s" }, if streams == 1 { "" } else { "s" });
+    format!("TCP over {hops} hop{s}, {streams} stream{plural}, Mbit/s")
+}
+
+/// Round trips between neighbours: `share` is 50, 99 or 99.9, `when` idle or under load.
+pub(super) fn round_trip(share: &str, when: &str) -> String {
+    format!("round trip over 1 hop, {when}, p{share}, µs")
+}
+/// Broadcasts of a host that reach the node two hops away.
+pub(super) const FLOOD: &str = "broadcasts that arrive over 2 hops, frames/s";
+/// Memory of the node in the middle when all is done.
+pub(super) const MEMORY: &str = "resident memory of a node, MiB";
+/// Wake-ups of a node that nobody asks anything of.
+pub(super) const WAKE_UPS: &str = "wake-ups when idle, 1/s";
+
+/// A round of everything on one peer.
+pub(super) fn measure(figures: &mut Figures, chain: &Chain, plan: &Plan) -> Result<()> {
+    let name = chain.kind.name();
+    for hops in 1..chain.nodes.len() {
+        for &streams in plan.streams() {
+            let rate = stream(chain, hops, streams, plan.time)?;
+            figures.add(tcp(hops, streams), name, rate);
+        }
+    }
+    round_trips(figures, chain, plan, "idle")?;
+    {
+        let _load = Load::start(chain, plan)?;
+        round_trips(figures, chain, plan, "under load")?;
+    }
+    if chain.nodes.len() > 2 {
+        figures.add(FLOOD, name, flood(chain, plan.time)?);
+    }
+    Ok(())
+}
+
+/// iperf3 waits for one client in the node's namespace.
+fn server(chain: &Chain, node: usize) -> Result<Process> {
+    let mut command = chain.node(node).namespace.command("iperf3");
+    command.args(["-s", "-1", "--forceflush", "-p", PORT]).env("TMPDIR", "/run");
+    let server = chain.node(node).namespace.spawn_command("iperf3", &mut command)?;
+    wait_for(PATIENCE, "iperf3 listens", || {
+        ensure!(server.log().contains("listening"), "not yet: {}", server.log());
+        Ok(())
+    })?;
+    Ok(server)
+}
+
+/// Mbit/s that arrive at the node `hops` away from n1.
+fn stream(chain: &Chain, hops: usize, streams: usize, time: Duration) -> Result<f64> {
+    let _server = server(chain, 1 + hops)?;
+    let to = chain.node(1 + hops).address().to_string();
+    // iperf3 takes whole seconds.
+    let seconds = time.as_secs().max(1).to_string();
+    let words = ["-c", &to, "-p", PORT, "-J", "-t", &seconds, "-P", &streams.to_string()];
+    let mut command = chain.node(1).namespace.command("iperf3");
+    command.args(words).env("TMPDIR", "/run");
+    let text = crate::lab::run(&mut command, time + PATIENCE)?.success()?;
+    received(&text).with_context(|| format!("iperf3 said {text}"))
+}
+
+/// Mbit/s of the sum over the streams of an iperf3 report.
+fn received(report: &str) -> Option<f64> {
+    let report: serde_json::Value = serde_json::from_str(report).ok()?;
+    Some(report["end"]["sum_received"]["bits_per_second"].as_f64()? / 1e6)
+}
+
+fn round_trips(figures: &mut Figures, chain: &Chain, plan: &Plan, when: &str) -> Result<()> {
+    let mut echo = chain.node(1).echo(chain.node(2).address())?;
+    let mut times = Vec::new();
+    for _ in 0..plan.pings {
+        if let Some(took) = echo.ping(PAYLOAD, LOST)? {
+            times.push(took.as_secs_f64() * 1e6);
+        }
+    }
+    for (text, share) in [("50", 0.5), ("99", 0.99), ("99.9", 0.999)] {
+        let value = percentile(&times, share).context("every ping was lost")?;
+        figures.add(round_trip(text, when), chain.kind.name(), value);
+    }
+    Ok(())
+}
+
+/// Datagrams of 1,400 bytes between the two neighbours at the same rate for all peers, until dropped.
+struct Load {
+    _client: Process,
+    _server: Process,
+}
+
+impl Load {
+    fn start(chain: &Chain, plan: &Plan) -> Result<Self> {
+        let server = server(chain, 2)?;
+        let to = chain.node(2).address().to_string();
+        let mut command = chain.node(1).namespace.command("iperf3");
+        command.args(["-c", &to, "-p", PORT, "-u", "-l", "1400", "-t", "600", "-b", plan.load]);
+        let client =
+            chain.node(1).namespace.spawn_command("load", command.env("TMPDIR", "/run"))?;
+        sleep(SETTLE);
+        Ok(Self { _client: client, _server: server })
+    }
+}
+
+/// A host at n1 sends broadcasts as fast as it can; how many a second the hosts at n3 get.
+fn flood(chain: &Chain, time: Duration) -> Result<f64> {
+    let (from, to) = (&chain.node(1).namespace, &chain.node(3).namespace);
+    let socket = from.with(|| std::net::UdpSocket::bind("0.0.0.0:0"))?;
+    setsockopt(&socket, sockopt::Broadcast, &true)?;
+    let before = to.link("bat0")?.rx_frames;
+    let address = SockaddrIn::new(10, 99, 0, 255, 9);
+    let begun = std::time::Instant::now();
+    while begun.elapsed() < time {
+        // What does not fit into a queue is lost, as any broadcast is.
+        let _ = sendto(socket.as_raw_fd(), &[0; DATAGRAM], &address, MsgFlags::empty());
+    }
+    let took = begun.elapsed();
+    sleep(SETTLE);
+    let arrived = to.link("bat0")?.rx_frames - before;
+    Ok(arrived as f64 / took.as_secs_f64())
+}
+
+/// What a daemon in the middle costs while nobody asks anything of it, and what memory it has by then.
+pub(super) fn watch(figures: &mut Figures, chain: &mut Chain, time: Duration) -> Result<()> {
+    let name = chain.kind.name();
+    let Some(daemon) = chain.daemon(2) else { return Ok(()) };
+    figures.add(MEMORY, name, daemon.resident_bytes()? as f64 / f64::from(1 << 20));
+    let before = processor::wake_ups(daemon.id())?;
+    sleep(time);
+    let wakes = processor::wake_ups(daemon.id())? - before;
+    figures.add(WAKE_UPS, name, wakes as f64 / time.as_secs_f64());
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_received_rate_of_a_report_counts() {
+        let report = r#"{"end": {"sum_sent": {"bits_per_second": 9e6},
+            "sum_received": {"bits_per_second": 8.5e6}}}"#;
+        assert_eq!(received(report), Some(8.5));
+        assert_eq!(received(r#"{"error": "unable to connect"}"#), None);
+        assert_eq!(received("nothing"), None);
+    }
+
+    #[test]
+    fn measures_have_names_of_their_own() {
+        let mut names: Vec<_> =
+            (1..=3).flat_map(|hops| [1, 4].map(|streams| tcp(hops, streams))).collect();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), 6);
+        assert_eq!(tcp(1, 1), "TCP over 1 hop, 1 stream, Mbit/s");
+    }
+}

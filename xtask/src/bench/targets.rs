@@ -1,0 +1,157 @@
+//! The targets: ratios of medians of one run, each reached or missed.
+
+use std::fmt::Write as _;
+
+use super::chain::Kind;
+use super::figures::{Figures, number};
+use super::hosts;
+use super::transit::{COST, best, rate};
+
+/// Which run a target is judged in.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Place {
+    Here,
+    Guest,
+}
+
+/// What a target compares.
+struct Target {
+    what: String,
+    place: Place,
+    /// Noctule's figure.
+    ours: Option<f64>,
+    /// The other's; 1 where the figure itself is limited.
+    other: Option<f64>,
+    against: &'static str,
+    limit: Limit,
+}
+
+/// What a ratio must be.
+#[derive(Clone, Copy, Debug)]
+enum Limit {
+    AtLeast(f64),
+    AtMost(f64),
+}
+
+impl Limit {
+    fn holds(self, ratio: f64) -> bool {
+        match self {
+            Self::AtLeast(limit) => ratio >= limit,
+            Self::AtMost(limit) => ratio <= limit,
+        }
+    }
+
+    fn text(self) -> String {
+        match self {
+            Self::AtLeast(limit) => format!("≥ {}", number(limit)),
+            Self::AtMost(limit) => format!("≤ {}", number(limit)),
+        }
+    }
+}
+
+/// The targets as a table; what was not measured says so.
+pub(super) fn table(here: &Figures, guest: &Figures) -> String {
+    let mut text =
+        "| target | against | where | wanted | ratio | |\n| --- | --- | --- | --- | --- | --- |\n"
+            .to_owned();
+    for target in targets(here, guest) {
+        let place = if target.place == Place::Here { "this kernel" } else { "guest" };
+        let ratio = target.ours.zip(target.other.filter(|other| *other > 0.0));
+        let (ratio, verdict) = match ratio.map(|(ours, other)| ours / other) {
+            Some(ratio) if target.limit.holds(ratio) => (number(ratio), "reached"),
+            Some(ratio) => (number(ratio), "MISSED"),
+            None => (String::new(), "not measured"),
+        };
+        let wanted = target.limit.text();
+        let (what, against) = (&target.what, target.against);
+        let _ = writeln!(text, "| {what} | {against} | {place} | {wanted} | {ratio} | {verdict} |");
+    }
+    text
+}
+
+fn targets(here: &Figures, guest: &Figures) -> Vec<Target> {
+    let noctule = Kind::Noctule.name();
+    let target = |what: &str, place, ours, other, against, limit| Target {
+        what: what.to_owned(),
+        place,
+        ours,
+        other,
+        against,
+        limit,
+    };
+    let transit = rate(64, 1);
+    let rate_of = |figures: &Figures, kind| best(figures, kind, &transit);
+    let (module, bridge) = (Kind::Module.name(), Kind::Bridge.name());
+    let mut targets = vec![
+        target(
+            "transit, 64 B",
+            Place::Guest,
+            rate_of(guest, Kind::Noctule),
+            rate_of(guest, Kind::Module),
+            module,
+            Limit::AtLeast(1.0),
+        ),
+        target(
+            COST,
+            Place::Guest,
+            guest.median(COST, noctule),
+            guest.median(COST, module),
+            module,
+            Limit::AtMost(2.0),
+        ),
+        target(
+            "transit, 64 B",
+            Place::Here,
+            rate_of(here, Kind::Noctule),
+            rate_of(here, Kind::Bridge),
+            bridge,
+            Limit::AtLeast(1.0),
+        ),
+    ];
+    let mut compare = |what: &str, place, peer: &'static str, limit| {
+        let figures = if place == Place::Here { here } else { guest };
+        let (ours, other) = (figures.median(what, noctule), figures.median(what, peer));
+        targets.push(target(what, place, ours, other, peer, limit));
+    };
+    compare(&hosts::tcp(1, 1), Place::Guest, module, Limit::AtLeast(1.5));
+    compare(&hosts::tcp(3, 1), Place::Guest, module, Limit::AtLeast(1.5));
+    compare(&hosts::round_trip("50", "idle"), Place::Guest, module, Limit::AtMost(2.0));
+    for peer in [Kind::Tinc.name(), Kind::Vpncloud.name()] {
+        compare(&hosts::tcp(1, 1), Place::Here, peer, Limit::AtLeast(3.0));
+    }
+    targets.push(target(
+        hosts::WAKE_UPS,
+        Place::Here,
+        here.median(hosts::WAKE_UPS, noctule),
+        Some(1.0),
+        "a fixed number",
+        Limit::AtMost(IDLE_WAKE_UPS),
+    ));
+    targets
+}
+
+/// Wake-ups a second of an idle node with two neighbours: ten, and for each OGM timer and each frame that it brings one.
+/// Four nodes in a row let the second hear each interval its own, and each of three others from up to two sides.
+const IDLE_WAKE_UPS: f64 = 10.0 + 8.0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_reached_missed_or_not_measured() {
+        let (mut here, mut guest) = (Figures::default(), Figures::default());
+        here.add(rate(64, 1), "noctule", 150.0);
+        here.add(rate(64, 1), "bridge", 100.0);
+        // The better of both ways counts.
+        here.add(rate(64, 1), "bridge+rps", 200.0);
+        guest.add(hosts::tcp(1, 1), "noctule", 30.0);
+        guest.add(hosts::tcp(1, 1), "module", 10.0);
+        let text = table(&here, &guest);
+        assert!(
+            text.contains("| transit, 64 B | bridge | this kernel | ≥ 1.00 | 0.750 | MISSED |")
+        );
+        assert!(text.contains("| module | guest | ≥ 1.50 | 3.00 | reached |"), "{text}");
+        assert!(text.contains("| tinc | this kernel | ≥ 3.00 |  | not measured |"), "{text}");
+    }
+}

@@ -10,6 +10,8 @@ mod generator;
 mod hosts;
 mod processor;
 mod qemu;
+mod report;
+mod svg;
 mod table;
 mod targets;
 mod transit;
@@ -25,10 +27,11 @@ use crate::uml::Release;
 use crate::{BadUse, packages, paths, program};
 use chain::{Chain, Kind, Programs};
 use figures::Figures;
+use report::Place;
 use transit::{LENGTHS, Straight};
 
 /// What may be said after `bench`.
-pub(crate) const ARGUMENTS: &str = "[--quick] [--no-guest] [--kernel 6.1|7.2]";
+pub(crate) const ARGUMENTS: &str = "[--quick] [--no-guest] [--kernel 6.1|7.2] [--write]";
 /// The verb with which this program measures inside an enclosure; nobody types it.
 pub(crate) const HERE: &str = "bench-here";
 /// Tells it that it is in the guest.
@@ -101,14 +104,17 @@ struct Asked {
     quick: bool,
     /// The guest's kernel; none: no guest.
     guest: Option<Release>,
+    /// Whether docs/performance.md and the plots are written anew.
+    write: bool,
 }
 
 fn parse(words: &[String]) -> Result<Asked> {
-    let mut asked = Asked { quick: false, guest: Some(Release::V7_2) };
+    let mut asked = Asked { quick: false, guest: Some(Release::V7_2), write: false };
     let mut words = words.iter();
     while let Some(word) = words.next() {
         match word.as_str() {
             "--quick" => asked.quick = true,
+            "--write" => asked.write = true,
             "--no-guest" => asked.guest = None,
             "--kernel" => {
                 let release = words.next().and_then(|name| Release::from_name(name));
@@ -144,6 +150,14 @@ pub(crate) fn main(words: &[String]) -> Result<ExitCode> {
     });
     show("the guest", &guest);
     println!("{}", targets::table(&here, &guest));
+    if asked.write {
+        let command = [&["cargo xtask bench".to_owned()], words].concat().join(" ");
+        let places = [
+            Place { name: "this kernel", short: "here", figures: &here },
+            Place { name: "the guest", short: "guest", figures: &guest },
+        ];
+        report::write(&paths::project().join("docs"), &command, &places)?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -286,10 +300,10 @@ mod tests {
     fn the_command_line_is_read() {
         let parse =
             |text: &str| parse(&text.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
-        let default = Asked { quick: false, guest: Some(Release::V7_2) };
+        let default = Asked { quick: false, guest: Some(Release::V7_2), write: false };
         assert_eq!(parse("").unwrap(), default);
-        let asked = parse("--quick --kernel 6.1").unwrap();
-        assert_eq!(asked, Asked { quick: true, guest: Some(Release::V6_1) });
+        let asked = parse("--quick --kernel 6.1 --write").unwrap();
+        assert_eq!(asked, Asked { quick: true, guest: Some(Release::V6_1), write: true });
         assert_eq!(parse("--no-guest").unwrap().guest, None);
         for bad in ["--kernel", "--kernel 5.10", "--nonsense", "noctule"] {
             assert!(parse(bad).is_err(), "{bad}");

@@ -314,7 +314,10 @@ fn start_tinc(lab: &Lab, nodes: &[Node], number: usize) -> Result<Process> {
 
 fn tinc_keys(nodes: &[Node], number: usize, folder: &Path) -> Result<()> {
     fs::create_dir_all(folder.join("hosts"))?;
-    let call = (number > 1).then(|| format!("ConnectTo = n{}\n", number - 1)).unwrap_or_default();
+    let call = match number {
+        1 => String::new(),
+        _ => format!("ConnectTo = n{}\n", number - 1),
+    };
     let text = format!(
         "Name = n{number}\nMode = switch\nDeviceType = tap\nDevice = /dev/net/tun\nInterface = bat0\n\
          AddressFamily = ipv4\n{call}"
@@ -337,13 +340,16 @@ fn start_vpncloud(program: &Path, node: &Node, other: &Node) -> Result<Process> 
     let gateway: std::net::IpAddr = cable(other).parse()?;
     node.namespace.add_route("0.0.0.0/0", gateway)?;
     let program = program.display().to_string();
-    let ip = format!("{}/24", node.address());
     let peer = format!("{}:3210", cable(other));
-    let kind = ["--type", "tap", "--mode", "switch", "--device", "bat0", "--ip", &ip];
+    let kind = ["--type", "tap", "--mode", "switch", "--device", "bat0"];
     let talk = ["--listen", "3210", "--peer", &peer, "--password", "bench"];
     let plain = ["--algorithm", "plain", "--no-port-forwarding"];
     let words = [&[program.as_str()][..], &kind, &talk, &plain].concat();
-    node.namespace.spawn("vpncloud", &words)
+    let daemon = node.namespace.spawn("vpncloud", &words)?;
+    wait_for(SOON, "vpncloud makes its interface", || switch_on(node))?;
+    // It takes a larger one where the cable allows it: as for the others.
+    node.namespace.set_link("bat0", &[Set::Mtu(1500)])?;
+    Ok(daemon)
 }
 
 /// How long a lone node takes from its start until it answers, with its interface there.

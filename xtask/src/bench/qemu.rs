@@ -18,9 +18,8 @@ use crate::uml::apt::Suite;
 use crate::uml::{Release, cache_folder, lock};
 
 /// Programs of this machine that a guest needs, with their packages.
-pub(super) const PROGRAMS: [(&str, &str); 7] = [
+pub(super) const PROGRAMS: [(&str, &str); 6] = [
     ("qemu-system-x86_64", "qemu-system-x86"),
-    ("busybox", "busybox-static"),
     ("modprobe", "kmod"),
     ("depmod", "kmod"),
     ("xz", "xz-utils"),
@@ -30,7 +29,7 @@ pub(super) const PROGRAMS: [(&str, &str); 7] = [
 /// Where a guest finds the run's folder.
 pub(super) const RESULTS: &str = "/mnt/results";
 /// What the initial file system needs to reach the root.
-const BOOT_MODULES: [&str; 4] = ["virtio_pci", "virtio_console", "9pnet_virtio", "9p"];
+const BOOT_MODULES: [&str; 3] = ["virtio_pci", "9pnet_virtio", "9p"];
 /// What the peers need.
 const MODULES: &str = "batman-adv veth bridge tun sch_ingress cls_u32 cls_bpf act_mirred";
 /// How long one of this machine's programs may take.
@@ -40,6 +39,8 @@ const SOON: Duration = Duration::from_secs(120);
 pub(super) struct Kernel {
     root: PathBuf,
     release: String,
+    /// A busybox that needs no libraries.
+    busybox: PathBuf,
 }
 
 impl Kernel {
@@ -51,8 +52,9 @@ impl Kernel {
         fs::create_dir_all(&home)?;
         let _lock = lock(&home.join("lock"))?;
         let (root, complete) = (home.join("root"), home.join("complete"));
+        let busybox = home.join("busybox");
         if let Ok(release) = fs::read_to_string(&complete) {
-            return Ok(Self { root, release });
+            return Ok(Self { root, release, busybox });
         }
         let suite = Suite::prepare(asked.suite(), &home.join("apt"))?;
         let image = suite
@@ -64,20 +66,28 @@ impl Kernel {
             fs::remove_dir_all(&root)?;
         }
         suite.unpack(&image, &root)?;
-        // Suites differ in where a kernel's modules are, and in which package.
-        let moved = root.join("usr/lib/modules");
-        if moved.is_dir() && !root.join("lib").exists() {
+        // Newer suites have the modules and the kernel itself in packages of their own.
+        for part in suite.depends(&image)? {
+            if part.starts_with("linux-binary-") || part.starts_with("linux-modules-") {
+                suite.unpack(&part, &root)?;
+            }
+        }
+        // Where /lib is a link to /usr/lib, packages do not bring it.
+        if !root.join("lib").exists() {
             std::os::unix::fs::symlink("usr/lib", root.join("lib"))?;
         }
         let release = image.trim_start_matches("linux-image-").to_owned();
-        if !root.join("lib/modules").join(&release).join("kernel").is_dir() {
-            suite.unpack(&format!("linux-modules-{release}"), &root)?;
-        }
         let depmod = packages::find("depmod").context("depmod is missing")?;
         let mut command = lab::tied(depmod.as_os_str());
         lab::run(command.arg("-b").args([&root, &PathBuf::from(&release)]), SOON)?.success()?;
+        // This machine's own may need libraries.
+        let tools = home.join("tools");
+        suite.unpack("busybox-static", &tools)?;
+        let found = ["usr/bin/busybox", "bin/busybox"].map(|name| tools.join(name));
+        let found = found.iter().find(|path| path.is_file());
+        fs::copy(found.context("busybox-static holds no busybox")?, &busybox)?;
         fs::write(&complete, &release)?;
-        Ok(Self { root, release })
+        Ok(Self { root, release, busybox })
     }
 
     /// Boots it, runs `script` (by `sh`, with [`RESULTS`] as its folder) and returns what that printed.
@@ -138,8 +148,7 @@ impl Kernel {
         for folder in ["bin", "proc", "sys", "dev", "newroot", "results", "modules"] {
             archive.folder(folder);
         }
-        let busybox = packages::find("busybox").context("busybox is missing")?;
-        archive.file("bin/busybox", &fs::read(busybox)?);
+        archive.file("bin/busybox", &fs::read(&self.busybox)?);
         let mut loads = String::new();
         for path in self.closure()? {
             let name = path.file_name().context("a module without a name")?.to_string_lossy();
@@ -170,7 +179,8 @@ impl Kernel {
         for module in BOOT_MODULES {
             let mut command = Command::new(&modprobe);
             command.arg("-d").arg(&self.root).args(["-S", &self.release, "--show-depends", module]);
-            let text = lab::run(&mut command, SOON)?.success()?;
+            // One that is not found is built in; if it is not, the guest cannot reach its root and says so.
+            let text = lab::run(&mut command, SOON)?.stdout;
             for file in text.lines().filter_map(|line| line.strip_prefix("insmod ")) {
                 let file = PathBuf::from(file.trim());
                 if !files.contains(&file) {

@@ -38,6 +38,8 @@ pub(crate) const HERE: &str = "bench-here";
 const IN_GUEST: &str = "--in-guest";
 /// Bits a second beside pings under load in the guest, whose emulated processors are slow.
 const GUEST_LOAD: &str = "5M";
+/// How long the machine is watched before anything is measured.
+const BEFORE: Duration = Duration::from_secs(2);
 /// How long a full run may take.
 const LIMIT: Duration = Duration::from_secs(7200);
 /// Programs that every run needs, with their Debian packages.
@@ -137,6 +139,7 @@ pub(crate) fn main(words: &[String]) -> Result<ExitCode> {
     let folder = paths::target().join("bench");
     std::fs::create_dir_all(&folder)?;
     let this = paths::Copy::new()?;
+    eprintln!("measuring on this kernel");
     let here = run_here(&asked, this.path(), &noctule, &folder)?;
     show("this kernel", &here);
     let guest = match asked.guest {
@@ -206,6 +209,7 @@ fn run_guest(
         "CARGO_TARGET_DIR={0} exec {0}/xtask {HERE} {0}/guest.json {0}/noctule {IN_GUEST} {quick}",
         qemu::RESULTS
     );
+    eprintln!("measuring in the guest");
     kernel.run(&folder, &script, LIMIT)?;
     read(&folder.join("guest.json"))
 }
@@ -264,7 +268,14 @@ fn build_vpncloud() {
 /// All rounds on these peers, which take turns in each of them.
 fn measure(plan: &Plan, kinds: &[Kind], programs: &Programs) -> Result<Figures> {
     let lab = Lab::new("bench")?;
-    let mut figures = Figures { machine: processor::machine(), ..Figures::default() };
+    let busy = processor::busy()?;
+    std::thread::sleep(BEFORE);
+    let busy = processor::busy()?.saturating_sub(busy).as_secs_f64() / BEFORE.as_secs_f64();
+    let machine = format!(
+        "{}. Before the run other programs used {busy:.2} processors.",
+        processor::machine()
+    );
+    let mut figures = Figures { machine, ..Figures::default() };
     let mut straight = Straight::new(&lab)?;
     let mut chains = Vec::new();
     for &kind in kinds {
@@ -274,7 +285,7 @@ fn measure(plan: &Plan, kinds: &[Kind], programs: &Programs) -> Result<Figures> 
         }
     }
     for round in 0..plan.rounds {
-        straight.measure(&mut figures, plan.time)?;
+        straight.measure(&mut figures, plan.lengths(), plan.time)?;
         for chain in chains.iter().filter(|chain| chain.kind.has_transit()) {
             let done = transit::measure(&mut figures, chain, &straight, plan.lengths(), plan.time);
             figures.skip_if_failed(chain.kind.name(), done);

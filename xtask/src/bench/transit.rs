@@ -57,10 +57,15 @@ impl Straight {
         Ok(Self { source: Generator::open(&near.namespace, "e1")?, far, frames, cost: 0.0 })
     }
 
-    /// Measures what the generator can do with frames of each length, and what a frame costs it at a moderate rate.
-    pub(super) fn measure(&mut self, figures: &mut Figures, time: Duration) -> Result<()> {
+    /// Measures what the generator can do with frames of the first so many of [`LENGTHS`], and what a frame costs it at a moderate rate.
+    pub(super) fn measure(
+        &mut self,
+        figures: &mut Figures,
+        lengths: &[usize],
+        time: Duration,
+    ) -> Result<()> {
         let mut peak = 0.0;
-        for (frames, length) in self.frames.iter().zip(LENGTHS) {
+        for (frames, &length) in self.frames.iter().zip(lengths) {
             let run = Run::of(&self.source, &self.far, "e1", frames, None, time)?;
             figures.add(rate(length, 1), STRAIGHT, run.rate());
             peak = if length == LENGTHS[0] { run.rate() } else { peak };

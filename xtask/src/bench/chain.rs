@@ -232,16 +232,16 @@ impl Chain {
         ensure!(arrived[..6] == self.node(3).mac(1), "for somebody else: {arrived:02x?}");
         Ok(())
     }
+}
 
-    /// Lets another processor than the generator's take what arrives at n2 (receive packet steering), or the same one.
-    pub(super) fn steer(&self, on: bool) -> Result<()> {
-        let mask = if on { "2" } else { "0" };
-        let script = format!(
-            "mount -t sysfs sys /sys && echo {mask} >/sys/class/net/e1/queues/rx-0/rps_cpus"
-        );
-        self.node(2).namespace.run(&["unshare", "-m", "sh", "-c", &script], SOON)?.success()?;
-        Ok(())
-    }
+/// Lets another processor than the generator's take what arrives at a node's first link (receive packet steering), or the
+/// same one.
+pub(super) fn steer(node: &Node, on: bool) -> Result<()> {
+    let mask = if on { "2" } else { "0" };
+    let script =
+        format!("mount -t sysfs sys /sys && echo {mask} >/sys/class/net/e1/queues/rx-0/rps_cpus");
+    node.namespace.run(&["unshare", "-m", "sh", "-c", &script], SOON)?.success()?;
+    Ok(())
 }
 
 /// Lets a link count the generator's frames and then drop them: they are redirected to a cable that ends nowhere. (Not

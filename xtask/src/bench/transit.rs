@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::chain::{Chain, Kind, sink};
+use super::chain::{Chain, Kind, sink, steer};
 use super::figures::Figures;
 use super::generator::{self, FLOWS, Generator};
 use super::processor;
@@ -20,6 +20,8 @@ const SETTLE: Duration = Duration::from_millis(100);
 const SHARE: f64 = 0.8;
 /// The generator's name among the peers.
 pub(super) const STRAIGHT: &str = "straight";
+/// The same with the far end on the other processor.
+const STEERED: &str = "straight+rps";
 
 /// A measure's name.
 pub(super) fn rate(length: usize, flows: u8) -> String {
@@ -70,6 +72,11 @@ impl Straight {
             figures.add(rate(length, 1), STRAIGHT, run.rate());
             peak = if length == LENGTHS[0] { run.rate() } else { peak };
         }
+        // Without the work of taking them off: the other processor does that.
+        steer(&self.far, true)?;
+        let run = Run::of(&self.source, &self.far, "e1", &self.frames[0], None, time);
+        steer(&self.far, false)?;
+        figures.add(rate(LENGTHS[0], 1), STEERED, run?.rate());
         let run = Run::of(&self.source, &self.far, "e1", &self.frames[0], Some(peak / 4.0), time)?;
         self.cost = run.busy.as_secs_f64() / run.arrived.max(1) as f64;
         figures.add(COST, STRAIGHT, self.cost * 1e6);
@@ -125,10 +132,10 @@ pub(super) fn measure(
     let name = chain.kind.name();
     measure_as(figures, chain, straight, &source, name, lengths, time)?;
     if chain.kind.is_in_kernel() {
-        chain.steer(true)?;
+        steer(chain.node(2), true)?;
         let steered = format!("{name}+rps");
         let result = measure_as(figures, chain, straight, &source, &steered, lengths, time);
-        chain.steer(false)?;
+        steer(chain.node(2), false)?;
         result?;
     }
     Ok(())

@@ -229,7 +229,7 @@ pub(crate) fn here(words: &[String]) -> Result<ExitCode> {
     let is_set = |name: &str| options.iter().any(|option| option == name);
     let in_guest = is_set(IN_GUEST);
     let mut plan = Plan::new(is_set("--quick"));
-    let mut kinds = vec![Kind::Noctule, Kind::Bridge, Kind::Redirect];
+    let mut kinds = vec![Kind::Noctule, Kind::Offload, Kind::Bridge, Kind::Redirect];
     if in_guest {
         kinds.push(Kind::Module);
         plan.load = GUEST_LOAD;

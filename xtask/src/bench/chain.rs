@@ -22,8 +22,10 @@ const SOON: Duration = Duration::from_secs(90);
 pub(super) enum Kind {
     /// The kernel module `batman-adv`.
     Module,
-    /// This project.
+    /// This project, all in user space.
     Noctule,
+    /// This project, with packets in transit forwarded inside the kernel.
+    Offload,
     /// The kernel's bridge.
     Bridge,
     /// Nothing but a TC rule in n2 that sends what comes in by one link out by the other.
@@ -40,6 +42,7 @@ impl Kind {
         match self {
             Self::Module => "module",
             Self::Noctule => "noctule",
+            Self::Offload => "noctule+ebpf",
             Self::Bridge => "bridge",
             Self::Redirect => "redirect",
             Self::Tinc => "tinc",
@@ -55,7 +58,17 @@ impl Kind {
 
     /// Whether it forwards in the kernel's receive path, so that receive packet steering decides on which processor.
     pub(super) const fn is_in_kernel(self) -> bool {
-        matches!(self, Self::Module | Self::Bridge | Self::Redirect)
+        matches!(self, Self::Module | Self::Offload | Self::Bridge | Self::Redirect)
+    }
+
+    /// Whether its nodes are those of a mesh, which speak of originators and hops.
+    const fn is_mesh(self) -> bool {
+        matches!(self, Self::Module | Self::Noctule | Self::Offload)
+    }
+
+    /// Whether this project's daemon runs on its nodes.
+    const fn is_ours(self) -> bool {
+        matches!(self, Self::Noctule | Self::Offload)
     }
 
     /// Nodes in the row.
@@ -119,16 +132,18 @@ impl Chain {
     /// Process number of the daemon of node `number`, from 1, if it has one.
     pub(super) fn daemon(&mut self, number: usize) -> Option<&mut Process> {
         match self.kind {
-            Kind::Noctule => self.nodes.get_mut(number - 1)?.daemon().ok(),
+            kind if kind.is_ours() => self.nodes.get_mut(number - 1)?.daemon().ok(),
             _ => self.daemons.get_mut(number - 1),
         }
     }
 
     fn run(&mut self, lab: &Lab, programs: &Programs) -> Result<()> {
         match self.kind {
-            Kind::Noctule => {
+            Kind::Noctule | Kind::Offload => {
+                // `tc` and not `auto`: where the kernel does not take it, there are no figures.
+                let how = if self.kind == Kind::Offload { "tc" } else { "off" };
                 for node in &mut self.nodes {
-                    node.start(&["--no-bridge-loop-avoidance"])?;
+                    node.start(&["--no-bridge-loop-avoidance", "--offload", how])?;
                 }
             }
             Kind::Module => {
@@ -179,7 +194,7 @@ impl Chain {
     /// Frames of `length` bytes from n1 that n2 forwards to n3: one for each of `flows` flows.
     pub(super) fn frames(&self, flows: u8, length: usize) -> Result<Vec<Vec<u8>>> {
         let (mesh, destination) = (self.node(2).mac(1), self.node(3).mac(1));
-        let is_mesh = matches!(self.kind, Kind::Module | Kind::Noctule);
+        let is_mesh = self.kind.is_mesh();
         let path = generator::Path {
             next_hop: if is_mesh { mesh } else { destination },
             sender: self.node(1).mac(1),
@@ -226,7 +241,7 @@ impl Chain {
         let arrived = sink
             .receive(SOON, generator::is_ours)
             .with_context(|| format!("{} does not forward", self.kind.name()))?;
-        let hops = u8::from(matches!(self.kind, Kind::Module | Kind::Noctule));
+        let hops = u8::from(self.kind.is_mesh());
         ensure!(arrived.get(16) == Some(&(generator::TTL - hops)), "wrong TTL: {arrived:02x?}");
         ensure!(arrived.get(20..) == frame.get(20..), "changed on its way: {arrived:02x?}");
         ensure!(arrived[..6] == self.node(3).mac(1), "for somebody else: {arrived:02x?}");

@@ -1,7 +1,9 @@
-//! Runs the cases of a real tier one after the other and says how each ended.
+//! Runs the cases of a real tier and says how each ended: one after the other, or [`side_by_side`].
 //!
 //! A case is a function that fails with an error, skips with [`Skipped`] or ends well. The last line
 //! is the one that `cargo xtask test` reads: `N passed, M failed, K skipped`.
+
+mod side_by_side;
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,6 +13,12 @@ use std::time::Instant;
 use anyhow::{Result, anyhow};
 
 use crate::lab::Skipped;
+pub(crate) use side_by_side::SideBySide;
+
+/// How many are named as the slowest.
+const SLOWEST: usize = 5;
+/// What the line that names them starts with.
+const SLOWEST_ARE: &str = "slowest: ";
 
 /// One case.
 #[derive(Clone, Copy)]
@@ -19,14 +27,32 @@ pub(crate) struct Case {
     pub(crate) name: &'static str,
     /// Shows it.
     pub(crate) run: fn() -> Result<()>,
+    /// Its place in a run side by side.
+    pub(crate) place: Place,
 }
 
-/// Makes a list of cases from functions; each case has the name of its function.
+/// When a case runs, if cases run side by side.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Place {
+    /// Beside the others, and before them: it takes long, mostly waiting, and should not be what is left at the end.
+    First,
+    /// Beside the others.
+    Beside,
+    /// By itself, after all others: it measures time, or needs the whole processor.
+    Alone,
+}
+
+/// Makes a list of cases from functions; each case has the name of its function. `=> alone` and
+/// `=> first` behind one say its [`Place`].
 macro_rules! cases {
-    ($($function:path),* $(,)?) => {
+    (@place) => { $crate::cases::Place::Beside };
+    (@place first) => { $crate::cases::Place::First };
+    (@place alone) => { $crate::cases::Place::Alone };
+    ($($function:path $(=> $place:ident)?),* $(,)?) => {
         &[$($crate::cases::Case {
             name: $crate::cases::last_word(stringify!($function)),
             run: $function,
+            place: $crate::cases::cases!(@place $($place)?),
         }),*]
     };
 }
@@ -76,22 +102,26 @@ impl Counts {
     }
 }
 
-/// Runs the cases whose names contain one of `wanted` (all, if it is empty).
+/// Runs the cases whose names contain one of `wanted` (all, if it is empty), one after the other. A
+/// word that is the whole name of a case means that case only.
 pub(crate) fn run(cases: &[Case], wanted: &[String]) -> Result<ExitCode> {
     for word in wanted {
         if !cases.iter().any(|case| case.name.contains(word.as_str())) {
             return Err(anyhow!("no case has {word} in its name"));
         }
     }
-    let chosen = |case: &&Case| {
-        wanted.is_empty() || wanted.iter().any(|word| case.name.contains(word.as_str()))
-    };
+    let whole = |word: &str| cases.iter().any(|case| case.name == word);
+    let means = |word: &str, name: &str| name == word || !whole(word) && name.contains(word);
+    let chosen =
+        |case: &&Case| wanted.is_empty() || wanted.iter().any(|word| means(word, case.name));
     let mut counts = Counts::default();
+    let mut took = Vec::new();
     for case in cases.iter().filter(chosen) {
         let start = Instant::now();
         let result = catch_unwind(AssertUnwindSafe(case.run))
             .unwrap_or_else(|panic| Err(anyhow!("panicked: {}", panic_text(&*panic))));
         let seconds = start.elapsed().as_secs_f64();
+        took.push((case.name.to_owned(), seconds));
         match result {
             Ok(()) => {
                 counts.passed += 1;
@@ -107,8 +137,29 @@ pub(crate) fn run(cases: &[Case], wanted: &[String]) -> Result<ExitCode> {
             }
         }
     }
+    if wanted.is_empty() {
+        println!("{}", slowest(took));
+    }
     println!("{}", counts.line());
     Ok(if counts.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The line that names those that took longest, with their seconds.
+pub(crate) fn slowest(mut took: Vec<(String, f64)>) -> String {
+    took.sort_by(|one, other| other.1.total_cmp(&one.1));
+    took.truncate(SLOWEST);
+    let named: Vec<_> = took.iter().map(|(name, took)| format!("{name} {took:.1} s")).collect();
+    format!("{SLOWEST_ARE}{}", named.join(", "))
+}
+
+/// Reads such a line; `None` for any other.
+pub(crate) fn slowest_of(line: &str) -> Option<Vec<(String, f64)>> {
+    let named = line.strip_prefix(SLOWEST_ARE)?.split(", ");
+    let one = |text: &str| {
+        let (name, seconds) = text.strip_suffix(" s")?.rsplit_once(' ')?;
+        Some((name.to_owned(), seconds.parse().ok()?))
+    };
+    named.map(one).collect()
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {
@@ -139,5 +190,11 @@ mod tests {
     fn a_case_has_the_name_of_its_function() {
         assert_eq!(last_word("checks::links_work"), "links_work");
         assert_eq!(last_word("links_work"), "links_work");
+    }
+
+    #[test]
+    fn five_are_named_the_slowest_first() {
+        let took = (1..=7_u8).map(|number| (format!("c{number}"), f64::from(number))).collect();
+        assert_eq!(slowest(took), "slowest: c7 7.0 s, c6 6.0 s, c5 5.0 s, c4 4.0 s, c3 3.0 s");
     }
 }

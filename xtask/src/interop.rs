@@ -25,7 +25,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
-use crate::cases::Counts;
+use crate::cases::{self, Counts};
 use crate::uml::{Kernel, Release};
 use crate::{BadUse, lab, packages, paths, program};
 use node::Programs;
@@ -181,6 +181,7 @@ fn play(release: Release, asked: &Asked, noctule: &Path) -> Counts {
         println!("FAILED Linux {} {}", release.name(), outcome.failure());
     }
     let checks: usize = outcomes.iter().map(Outcome::checks).sum();
+    println!("{}", cases::slowest(outcomes.iter().map(Outcome::took).collect()));
     println!("Linux {}: {checks} checks in {asked_for} scenarios\n", run.kernel.release);
     counts
 }

@@ -41,6 +41,9 @@ use nix::errno::Errno;
 /// How often a condition is looked at.
 const POLL: Duration = Duration::from_millis(20);
 
+/// Names, to runs side by side, the folder of its own that each puts its log files into.
+pub(crate) const PART: &str = "NOCTULE_LAB_PART";
+
 /// A reason why something cannot be tested here. It is an error until a runner recognises it.
 #[derive(Debug)]
 pub(crate) struct Skipped(String);
@@ -75,9 +78,11 @@ pub(crate) struct Lab {
 }
 
 impl Lab {
-    /// A laboratory whose log files go to an emptied folder `lab/PREFIX` of the target folder.
+    /// A laboratory whose log files go to an emptied folder `lab/PREFIX` of the target folder, or to the one below it that
+    /// [`PART`] names.
     pub(crate) fn new(prefix: &str) -> Result<Self> {
-        let logs = crate::paths::target().join("lab").join(prefix);
+        let mut logs = crate::paths::target().join("lab").join(prefix);
+        logs.extend(std::env::var_os(PART));
         let run = PathBuf::from("/run/lab").join(prefix);
         for folder in [&logs, &run] {
             if folder.exists() {

@@ -28,7 +28,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::cases::{self, Case, cases};
+use crate::cases::{self, Case, SideBySide, cases};
 use crate::lab::{Lab, Side, enclose};
 use crate::node::Node;
 use crate::program;
@@ -52,13 +52,13 @@ const CASES: &[Case] = cases![
     lan::arp_is_answered_once_across_three_hops,
     lan::ipv6_hosts_configure_themselves_across_three_hops,
     lan::ipv6_hosts_find_the_router_radvd_across_three_hops,
-    groups::mcast_36_a_stream_to_a_group_reaches_who_joined_and_nobody_else,
-    groups::mcast_17_a_flood_of_memberships_takes_no_place_from_clients,
+    groups::mcast_36_a_stream_to_a_group_reaches_who_joined_and_nobody_else => first,
+    groups::mcast_17_a_flood_of_memberships_takes_no_place_from_clients => first,
     ipv6::nd_11_nd_15_a_resolved_neighbour_costs_nothing_on_the_air,
-    ipv6::nd_06_nd_07_nd_08_a_host_with_another_mac_is_found_again,
+    ipv6::nd_06_nd_07_nd_08_a_host_with_another_mac_is_found_again => first,
     lan::mdns_finds_a_service_across_three_hops,
     lan::a_transfer_goes_on_while_the_phone_walks,
-    gateways::bla_107_bla_118_three_gateways_on_one_lan,
+    gateways::bla_107_bla_118_three_gateways_on_one_lan => first,
     broadcast::broadcasts_pass_at_once_after_start,
     broadcast::a_broadcast_arrives_once_over_a_ring,
     fragments::fwd_114_packets_of_every_size_cross_two_hops,
@@ -83,15 +83,15 @@ const CASES: &[Case] = cases![
     interfaces::of_two_nodes_that_wait_for_one_interface_one_gets_it,
     interfaces::a_tagged_frame_is_no_mesh_frame,
     interfaces::mgmt_09_mgmt_28_interfaces_are_added_and_taken_out_while_frames_run,
-    gateway::gw_27_gw_63_gw_77_a_dead_gateway_is_replaced_in_five_seconds,
+    gateway::gw_27_gw_63_gw_77_a_dead_gateway_is_replaced_in_five_seconds => alone,
     hostile::bad_frames_are_dropped_counted_and_not_multiplied,
     hostile::invented_originators_fill_a_table_and_no_more,
     lan_attacks::odd_and_hostile_frames_of_a_lan_client_stop_nobody,
-    learning::tt_35_all_clients_that_speak_in_one_second_are_announced,
+    learning::tt_35_all_clients_that_speak_in_one_second_are_announced => alone,
     learning::tt_17_a_million_made_up_clients_fill_a_table_and_no_more,
     listeners::rubbish_at_the_control_socket_holds_nobody_up,
     listeners::a_control_client_that_never_reads_loses_its_connection,
-    listeners::a_log_that_nobody_takes_stops_nothing,
+    listeners::a_log_that_nobody_takes_stops_nothing => first,
     commands::mgmt_29_mgmt_45_the_tables_look_like_batctls,
     commands::mgmt_31_json_has_batctls_keys,
     commands::icmp_25_icmp_28_ping_and_traceroute_tell_how_it_went,
@@ -107,14 +107,18 @@ const CASES: &[Case] = cases![
     start::an_ordinary_user_is_told_what_to_do,
     start::a_stopped_node_leaves_nothing,
     start::a_start_that_fails_half_way_leaves_nothing,
-    start::an_idle_node_is_small,
-    demo::demo_lan_shows_what_it_says,
+    start::an_idle_node_is_small => alone,
+    demo::demo_lan_shows_what_it_says => alone,
     scripts::the_scripts_build_a_chain_and_a_diamond_and_take_them_down,
 ];
 
-/// Runs the cases.
+/// Runs the cases: all of them side by side, or those that the command line names one after the other.
 pub(crate) fn main(arguments: &[String]) -> Result<ExitCode> {
     let program = program::noctule()?;
+    if arguments.is_empty() {
+        let environment = &[(program::VARIABLE, program.as_os_str())];
+        return SideBySide { verb: "netns", environment }.run(CASES);
+    }
     if let Side::Outside(code) = enclose(&[(program::VARIABLE, program.as_os_str())])? {
         return Ok(code);
     }

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use crate::cases::Counts;
+use crate::cases::{Counts, slowest};
 use crate::lab::{self, Skipped};
 use crate::packages;
 use crate::{BadUse, paths};
@@ -80,6 +80,9 @@ fn run(tier: &'static Tier, session: &Session) -> Row {
     });
     let row = Row { name: tier.name, outcome, seconds: start.elapsed().as_secs_f64() };
     println!("{}", row.live_line());
+    if row.outcome.took.len() > 1 {
+        println!("    {}", slowest(row.outcome.took.clone()));
+    }
     row.outcome.failures.iter().for_each(|failure| println!("    {}", indented(failure)));
     row
 }

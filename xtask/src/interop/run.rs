@@ -11,15 +11,17 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::record::{self, Entry, Line};
-use super::scenarios::Scenario;
+use super::scenarios::{Company, Scenario};
 use super::{GUEST, decode, stage};
 use crate::uml::Kernel;
 use crate::uml::guest::{Ended, Guest};
 
-/// A guest has one processor; more guests than this would not leave one to each on small machines.
-const GUESTS_AT_A_TIME: usize = 2;
+/// Guests at a time for scenarios whose checks hold at any speed: each is idle for most of its time.
+const WORKING_AT_A_TIME: usize = 5;
+/// Guests at a time that compare times. A guest has one processor; more of them would not leave one to each on small machines.
+const MEASURING_AT_A_TIME: usize = 2;
 /// Guests beside these for scenarios that do little but wait.
-const WAITING_AT_A_TIME: usize = 2;
+const WAITING_AT_A_TIME: usize = 3;
 /// What a scenario may take beyond its usual time, on a busy machine: a factor and some seconds.
 const PATIENCE: (u32, Duration) = (5, Duration::from_secs(60));
 
@@ -47,8 +49,8 @@ pub(super) struct Outcome {
 }
 
 impl Run {
-    /// Plays the scenarios, a guest for each, two guests at a time and two more that do little but wait; `finished` is told of
-    /// each when it ends.
+    /// Plays the scenarios, a guest for each: first those that may play beside any others, then those that measure, beside
+    /// those that do little but wait. `finished` is told of each when it ends.
     pub(super) fn play(
         &self,
         asked: &[&'static Scenario],
@@ -57,14 +59,28 @@ impl Run {
         let mut queue: Vec<_> = asked.to_vec();
         // The longest first, so that none of them runs alone at the end.
         queue.sort_by_key(|scenario| std::cmp::Reverse(scenario.seconds));
-        let (waiting, working): (VecDeque<_>, VecDeque<_>) =
-            queue.into_iter().partition(|scenario| scenario.waits());
-        let queues =
-            [(Mutex::new(working), GUESTS_AT_A_TIME), (Mutex::new(waiting), WAITING_AT_A_TIME)];
-        let (tell, told) = channel();
+        let lane = |company: Company, at_a_time: usize| {
+            let of_it = queue.iter().copied().filter(|scenario| scenario.company() == company);
+            (Mutex::new(of_it.collect::<VecDeque<_>>()), at_a_time)
+        };
         let mut outcomes = Vec::new();
+        self.side_by_side(&[lane(Company::Any, WORKING_AT_A_TIME)], &mut outcomes, finished);
+        let lanes =
+            [lane(Company::Measures, MEASURING_AT_A_TIME), lane(Company::Waits, WAITING_AT_A_TIME)];
+        self.side_by_side(&lanes, &mut outcomes, finished);
+        outcomes
+    }
+
+    /// Plays the queues, each so many guests at a time, until all are empty.
+    fn side_by_side(
+        &self,
+        lanes: &[(Mutex<VecDeque<&'static Scenario>>, usize)],
+        outcomes: &mut Vec<Outcome>,
+        finished: &mut dyn FnMut(&Outcome),
+    ) {
+        let (tell, told) = channel();
         thread::scope(|scope| {
-            for (queue, at_a_time) in &queues {
+            for (queue, at_a_time) in lanes {
                 let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
                 for _ in 0..*at_a_time {
                     let tell = tell.clone();
@@ -81,7 +97,6 @@ impl Run {
                 outcomes.push(outcome);
             }
         });
-        outcomes
     }
 
     fn play_one(&self, scenario: &'static Scenario) -> Outcome {
@@ -128,6 +143,11 @@ impl Run {
 }
 
 impl Outcome {
+    /// Its scenario, and how many seconds it took.
+    pub(super) fn took(&self) -> (String, f64) {
+        (self.scenario.full_name(), self.took.as_secs_f64())
+    }
+
     /// Whether every check held, and there was one.
     pub(super) fn passed(&self) -> bool {
         self.checks() > 0 && self.verdicts().all(|passed| passed)

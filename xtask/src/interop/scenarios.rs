@@ -55,15 +55,32 @@ impl Scenario {
         format!("{}-{}", self.name, self.kinds)
     }
 
-    /// Whether it hardly uses the processor, and more than the usual number of guests can play at once.
-    pub(crate) fn waits(&self) -> bool {
-        self.name == "bla"
+    /// Whom it can be played beside.
+    pub(crate) fn company(&self) -> Company {
+        match self.name {
+            "bla" => Company::Waits,
+            "diamond" | "first-broadcast" | "interface-down" | "restart" | "roam" | "start" => {
+                Company::Measures
+            }
+            _ => Company::Any,
+        }
     }
 
     /// Whether it has kernel nodes only.
     pub(crate) fn is_baseline(&self) -> bool {
         !self.kinds.contains('N')
     }
+}
+
+/// Whom a scenario can be played beside: guests share the processors.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Company {
+    /// Guests that work as well.
+    Any,
+    /// Anybody: it hardly uses the processor.
+    Waits,
+    /// Guests that leave it a processor: it compares the kernel's times and Noctule's.
+    Measures,
 }
 
 /// Each play with the kinds of nodes it is played with.

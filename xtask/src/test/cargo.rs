@@ -91,13 +91,16 @@ fn outcome(finished: &Finished) -> Outcome {
 /// returns: it counts as skipped here, although the test program counts it as passed.
 fn parse(text: &str) -> Outcome {
     let mut outcome = Outcome::default();
-    let mut showing = None;
+    let (mut showing, mut running) = (None, None);
     let mut skips: BTreeMap<(usize, &str), &str> = BTreeMap::new();
     let mut program = 0;
     for line in text.lines() {
         if let Some(result) = line.strip_prefix("test result: ") {
             outcome.counts.add(counts(result));
+            outcome.took.extend(running.map(str::to_owned).zip(seconds(result)));
             (showing, program) = (None, program + 1);
+        } else if let Some(name) = test_program(line) {
+            running = Some(name);
         } else if let Some(name) = shown_test(line) {
             showing = Some(name);
         } else if let Some((name, result)) =
@@ -128,6 +131,22 @@ fn shown_test(line: &str) -> Option<&str> {
     line.strip_prefix("---- ")?.strip_suffix(" stdout ----")
 }
 
+/// `     Running tests/reachability.rs (target/debug/deps/reachability-a99fe27a54344594)`, or `   Doc-tests noctule_wire`
+fn test_program(line: &str) -> Option<&str> {
+    let line = line.trim_start();
+    if let Some(package) = line.strip_prefix("Doc-tests ") {
+        return Some(package);
+    }
+    let (_, path) = line.strip_prefix("Running ")?.strip_suffix(')')?.rsplit_once('(')?;
+    let file = path.rsplit_once('/').map_or(path, |(_, file)| file);
+    Some(file.rsplit_once('-').map_or(file, |(name, _)| name))
+}
+
+/// The seconds at the end of such a line as [`counts`] reads.
+fn seconds(result: &str) -> Option<f64> {
+    result.rsplit_once("finished in ")?.1.trim().strip_suffix('s')?.parse().ok()
+}
+
 /// `ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s`
 fn counts(result: &str) -> Counts {
     let number = |word: &str| {
@@ -144,6 +163,8 @@ mod tests {
     use super::*;
 
     const TEXT: &str = "\
+     Running unittests src/lib.rs (target/debug/deps/noctule_wire-a99fe27a54344594)
+
 running 4 tests
 test a::works ... ok
 test needs_root ... ok
@@ -177,6 +198,8 @@ test result: ok. 7 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; fini
         let outcome = parse(TEXT);
         assert_eq!(outcome.counts, Counts { passed: 8, failed: 1, skipped: 2 });
         assert_eq!(outcome.failures, ["broken"]);
+        let took = [("noctule_wire".to_owned(), 0.0), ("noctule_wire".to_owned(), 1.2)];
+        assert_eq!(outcome.took, took);
         assert_eq!(
             outcome.skips,
             ["slow - should panic: takes an hour", "needs_root: no right to open a raw socket"]

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, anyhow};
 
 use super::tiers::Tier;
 use super::{Session, cargo};
-use crate::cases::Counts;
+use crate::cases::{Counts, slowest_of};
 use crate::lab::{Process, tied};
 use crate::paths;
 
@@ -18,7 +18,7 @@ use crate::paths;
 const TAIL: usize = 60;
 
 /// What came of a tier.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Outcome {
     /// How many of its tests ended how.
     pub(crate) counts: Counts,
@@ -26,6 +26,8 @@ pub(crate) struct Outcome {
     pub(crate) failures: Vec<String>,
     /// What was skipped, and why.
     pub(crate) skips: Vec<String>,
+    /// Which tests took how many seconds, as far as they say so.
+    pub(crate) took: Vec<(String, f64)>,
 }
 
 impl Outcome {
@@ -35,7 +37,7 @@ impl Outcome {
             return Self::failed(format!("skipped, which CI=true does not allow: {reason}"));
         }
         let counts = Counts { skipped: 1, ..Counts::default() };
-        Self { counts, failures: Vec::new(), skips: vec![reason] }
+        Self { counts, skips: vec![reason], ..Self::default() }
     }
 
     /// The outcome of a tier in which nothing ran is that of a skipped one.
@@ -50,7 +52,7 @@ impl Outcome {
     /// The tier failed as a whole.
     pub(crate) fn failed(reason: String) -> Self {
         let counts = Counts { failed: 1, ..Counts::default() };
-        Self { counts, failures: vec![reason], skips: Vec::new() }
+        Self { counts, failures: vec![reason], ..Self::default() }
     }
 
     /// The tier is one check, and it held.
@@ -64,6 +66,7 @@ impl Outcome {
         self.counts.add(other.counts);
         self.failures.extend(other.failures);
         self.skips.extend(other.skips);
+        self.took.extend(other.took);
     }
 }
 
@@ -147,8 +150,9 @@ impl<'a> Job<'a> {
         };
         Ok(match counts {
             Some(counts) if finished.success == (counts.failed == 0) => {
+                let took = finished.text.lines().filter_map(slowest_of).flatten().collect();
                 let mut outcome =
-                    Outcome { counts, failures: Vec::new(), skips: lines("skipped ") };
+                    Outcome { counts, failures: Vec::new(), skips: lines("skipped "), took };
                 if counts.failed > 0 {
                     outcome.failures = lines("FAILED ");
                     outcome.failures.push(finished.tail());

@@ -3,6 +3,7 @@
 //! The outer run fetches and builds what is needed and starts this program again in an enclosure ([`HERE`]), which leaves its
 //! samples in a file. Figures depend on the machine, so nothing is judged by tests.
 
+mod bpf;
 mod chain;
 mod cpio;
 mod figures;
@@ -11,6 +12,7 @@ mod hosts;
 mod processor;
 mod qemu;
 mod report;
+mod sink;
 mod svg;
 mod table;
 mod targets;
@@ -27,11 +29,12 @@ use crate::uml::Release;
 use crate::{BadUse, packages, paths, program};
 use chain::{Chain, Kind, Programs};
 use figures::Figures;
+use processor::Meter;
 use report::Place;
 use transit::{LENGTHS, Straight};
 
 /// What may be said after `bench`.
-pub(crate) const ARGUMENTS: &str = "[--quick] [--no-guest] [--kernel 6.1|7.2] [--write]";
+pub(crate) const ARGUMENTS: &str = "[--quick] [--only transit|hosts] [--no-guest] [--kernel 6.1|7.2] [--write]";
 /// The verb with which this program measures inside an enclosure; nobody types it.
 pub(crate) const HERE: &str = "bench-here";
 /// Tells it that it is in the guest.
@@ -44,7 +47,7 @@ const BEFORE: Duration = Duration::from_secs(2);
 const LIMIT: Duration = Duration::from_secs(7200);
 /// Programs that every run needs, with their Debian packages.
 const PROGRAMS: [(&str, &str); 6] = [
-    ("ip", "iproute2"),
+    ("ethtool", "ethtool"),
     ("tc", "iproute2"),
     ("unshare", "util-linux"),
     ("mount", "mount"),
@@ -54,13 +57,38 @@ const PROGRAMS: [(&str, &str); 6] = [
 /// Start-up times of this project's node.
 const START_UP: &str = "start-up, ms";
 
+/// Half of what there is to measure.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Half {
+    /// Frames that a node forwards for others.
+    Transit,
+    /// What hosts feel, and what an idle node costs.
+    Hosts,
+}
+
+impl Half {
+    const NAMES: [(&str, Self); 2] = [("transit", Self::Transit), ("hosts", Self::Hosts)];
+
+    fn from_name(name: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, half)| *half)
+    }
+
+    fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, half)| *half == self).map_or("", |(name, _)| name)
+    }
+}
+
 /// How much is measured.
 #[derive(Clone, Copy, Debug)]
 struct Plan {
     quick: bool,
+    /// Only this; none: all.
+    only: Option<Half>,
     rounds: usize,
     /// How long a single run takes.
     time: Duration,
+    /// What goes before it and is not counted.
+    warm_up: Duration,
     /// Pings of each round trip figure.
     pings: usize,
     /// What runs beside pings under load, in iperf3's words: bits a second.
@@ -70,25 +98,33 @@ struct Plan {
 }
 
 impl Plan {
-    const fn new(quick: bool) -> Self {
+    const fn new(quick: bool, only: Option<Half>) -> Self {
         match quick {
             true => Self {
                 quick,
-                rounds: 2,
+                only,
+                rounds: 3,
                 time: Duration::from_millis(700),
+                warm_up: Duration::from_millis(200),
                 pings: 1000,
                 load: "50M",
                 idle: Duration::from_secs(10),
             },
             false => Self {
                 quick,
+                only,
                 rounds: 5,
                 time: Duration::from_secs(2),
+                warm_up: Duration::from_millis(300),
                 pings: 5000,
                 load: "50M",
                 idle: Duration::from_secs(60),
             },
         }
+    }
+
+    fn wants(&self, half: Half) -> bool {
+        self.only.is_none_or(|only| only == half)
     }
 
     fn lengths(&self) -> &'static [usize] {
@@ -104,20 +140,35 @@ impl Plan {
 #[derive(Debug, Eq, PartialEq)]
 struct Asked {
     quick: bool,
+    /// Only one half of all.
+    only: Option<Half>,
     /// The guest's kernel; none: no guest.
     guest: Option<Release>,
     /// Whether docs/performance.md and the plots are written anew.
     write: bool,
 }
 
+impl Asked {
+    /// What the inner run must know of it.
+    fn inner(&self) -> Vec<&'static str> {
+        let quick = self.quick.then_some("--quick");
+        quick.into_iter().chain(self.only.map(Half::name)).collect()
+    }
+}
+
 fn parse(words: &[String]) -> Result<Asked> {
-    let mut asked = Asked { quick: false, guest: Some(Release::V7_2), write: false };
+    let mut asked = Asked { quick: false, only: None, guest: Some(Release::V7_2), write: false };
     let mut words = words.iter();
     while let Some(word) = words.next() {
         match word.as_str() {
             "--quick" => asked.quick = true,
             "--write" => asked.write = true,
             "--no-guest" => asked.guest = None,
+            "--only" => {
+                let half = words.next().and_then(|name| Half::from_name(name));
+                let wanted = || BadUse::because("--only wants a half: transit or hosts");
+                asked.only = Some(half.ok_or_else(wanted)?);
+            }
             "--kernel" => {
                 let release = words.next().and_then(|name| Release::from_name(name));
                 let wanted = || BadUse::because("--kernel wants a release: 6.1 or 7.2");
@@ -135,7 +186,9 @@ pub(crate) fn main(words: &[String]) -> Result<ExitCode> {
     lab::end_on_signals()?;
     packages::ensure(&PROGRAMS)?;
     let noctule = program::noctule()?;
-    build_vpncloud();
+    if asked.only != Some(Half::Transit) {
+        build_vpncloud();
+    }
     let folder = paths::target().join("bench");
     std::fs::create_dir_all(&folder)?;
     let this = paths::Copy::new()?;
@@ -180,7 +233,7 @@ fn show(place: &str, figures: &Figures) {
 fn run_here(asked: &Asked, this: &Path, noctule: &Path, folder: &Path) -> Result<Figures> {
     let results = folder.join("here.json");
     let mut command = lab::tied(this.as_os_str());
-    command.arg(HERE).args([&results, noctule]).args(asked.quick.then_some("--quick"));
+    command.arg(HERE).args([&results, noctule]).args(asked.inner());
     lab::run(&mut command, LIMIT)?.success()?;
     read(&results)
 }
@@ -204,9 +257,9 @@ fn run_guest(
     for (from, name) in [(this, "xtask"), (noctule, "noctule")] {
         std::fs::copy(from, folder.join(name)).with_context(|| format!("cannot copy {name}"))?;
     }
-    let quick = if asked.quick { "--quick" } else { "" };
+    let options = asked.inner().join(" ");
     let script = format!(
-        "CARGO_TARGET_DIR={0} exec {0}/xtask {HERE} {0}/guest.json {0}/noctule {IN_GUEST} {quick}",
+        "CARGO_TARGET_DIR={0} exec {0}/xtask {HERE} {0}/guest.json {0}/noctule {IN_GUEST} {options}",
         qemu::RESULTS
     );
     eprintln!("measuring in the guest");
@@ -220,7 +273,7 @@ fn read(results: &Path) -> Result<Figures> {
     Ok(serde_json::from_str(&text)?)
 }
 
-/// Runs the verb [`HERE`]: `RESULTS NOCTULE [--in-guest] [--quick]`.
+/// Runs the verb [`HERE`]: `RESULTS NOCTULE [--in-guest] [--quick] [transit|hosts]`.
 pub(crate) fn here(words: &[String]) -> Result<ExitCode> {
     if let Side::Outside(code) = enclose(&[])? {
         return Ok(code);
@@ -228,13 +281,16 @@ pub(crate) fn here(words: &[String]) -> Result<ExitCode> {
     let [results, noctule, options @ ..] = words else { bail!("too few words") };
     let is_set = |name: &str| options.iter().any(|option| option == name);
     let in_guest = is_set(IN_GUEST);
-    let mut plan = Plan::new(is_set("--quick"));
+    let mut plan = Plan::new(is_set("--quick"), options.iter().find_map(|word| Half::from_name(word)));
     let mut kinds = vec![Kind::Noctule, Kind::Offload, Kind::Bridge, Kind::Redirect];
     if in_guest {
         kinds.push(Kind::Module);
         plan.load = GUEST_LOAD;
     } else {
         kinds.extend([Kind::Tinc, Kind::Vpncloud]);
+    }
+    if plan.only == Some(Half::Transit) {
+        kinds.retain(|kind| kind.has_transit());
     }
     let programs = Programs { noctule: PathBuf::from(noctule), vpncloud: vpncloud() };
     let figures = measure(&plan, &kinds, &programs)?;
@@ -268,15 +324,15 @@ fn build_vpncloud() {
 /// All rounds on these peers, which take turns in each of them.
 fn measure(plan: &Plan, kinds: &[Kind], programs: &Programs) -> Result<Figures> {
     let lab = Lab::new("bench")?;
-    let busy = processor::busy()?;
+    let meter = Meter::start()?;
     std::thread::sleep(BEFORE);
-    let busy = processor::busy()?.saturating_sub(busy).as_secs_f64() / BEFORE.as_secs_f64();
+    let busy = meter.busy()?.as_secs_f64() / BEFORE.as_secs_f64();
     let machine = format!(
         "{}. Before the run other programs used {busy:.2} processors.",
         processor::machine()
     );
     let mut figures = Figures { machine, ..Figures::default() };
-    let mut straight = Straight::new(&lab)?;
+    let straight = Straight::new(&lab)?;
     let mut chains = Vec::new();
     for &kind in kinds {
         match Chain::start(&lab, programs, kind) {
@@ -285,22 +341,40 @@ fn measure(plan: &Plan, kinds: &[Kind], programs: &Programs) -> Result<Figures> 
         }
     }
     for round in 0..plan.rounds {
-        straight.measure(&mut figures, plan.lengths(), plan.time)?;
-        for chain in chains.iter().filter(|chain| chain.kind.has_transit()) {
-            let done = transit::measure(&mut figures, chain, &straight, plan.lengths(), plan.time);
-            figures.skip_if_failed(chain.kind.name(), done);
+        eprintln!("round {} of {}", round + 1, plan.rounds);
+        if plan.wants(Half::Transit) {
+            transit_round(&mut figures, &straight, &chains, plan)?;
         }
-        for chain in chains.iter().filter(|chain| chain.kind.has_hosts()) {
-            let done = hosts::measure(&mut figures, chain, plan);
-            figures.skip_if_failed(chain.kind.name(), done);
+        if plan.wants(Half::Hosts) {
+            for chain in chains.iter().filter(|chain| chain.kind.has_hosts()) {
+                let done = hosts::measure(&mut figures, chain, plan);
+                figures.skip_if_failed(chain.kind.name(), done);
+            }
+            let took = chain::start_up(&lab, &programs.noctule, round)?;
+            figures.add(START_UP, Kind::Noctule.name(), took.as_secs_f64() * 1e3);
         }
-        let took = chain::start_up(&lab, &programs.noctule, round)?;
-        figures.add(START_UP, Kind::Noctule.name(), took.as_secs_f64() * 1e3);
     }
-    for chain in &mut chains {
-        hosts::watch(&mut figures, chain, plan.idle)?;
+    if plan.wants(Half::Hosts) {
+        for chain in &mut chains {
+            hosts::watch(&mut figures, chain, plan.idle)?;
+        }
     }
     Ok(figures)
+}
+
+fn transit_round(
+    figures: &mut Figures,
+    straight: &Straight,
+    chains: &[Chain],
+    plan: &Plan,
+) -> Result<()> {
+    straight.measure(figures, plan)?;
+    let mut peaks = Vec::new();
+    for chain in chains.iter().filter(|chain| chain.kind.has_transit()) {
+        let done = transit::measure(figures, chain, plan);
+        figures.skip_if_failed(chain.kind.name(), done.map(|peak| peaks.push((chain, peak))));
+    }
+    transit::costs(figures, straight, &peaks, plan)
 }
 
 #[cfg(test)]
@@ -311,12 +385,13 @@ mod tests {
     fn the_command_line_is_read() {
         let parse =
             |text: &str| parse(&text.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
-        let default = Asked { quick: false, guest: Some(Release::V7_2), write: false };
+        let default = Asked { quick: false, only: None, guest: Some(Release::V7_2), write: false };
         assert_eq!(parse("").unwrap(), default);
         let asked = parse("--quick --kernel 6.1 --write").unwrap();
-        assert_eq!(asked, Asked { quick: true, guest: Some(Release::V6_1), write: true });
+        assert_eq!(asked, Asked { quick: true, only: None, guest: Some(Release::V6_1), write: true });
+        assert_eq!(parse("--only hosts").unwrap().only, Some(Half::Hosts));
         assert_eq!(parse("--no-guest").unwrap().guest, None);
-        for bad in ["--kernel", "--kernel 5.10", "--nonsense", "noctule"] {
+        for bad in ["--kernel", "--only", "--only nothing", "--kernel 5.10", "--nonsense", "noctule"] {
             assert!(parse(bad).is_err(), "{bad}");
         }
     }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use super::generator;
+use super::generator::{self, Traffic};
+use super::sink::Sink;
 use crate::lab::{End, FrameSocket, Lab, Process, Set, wait_for, wait_until};
 use crate::node::Node;
 
@@ -56,11 +57,6 @@ impl Kind {
         !matches!(self, Self::Tinc | Self::Vpncloud)
     }
 
-    /// Whether it forwards in the kernel's receive path, so that receive packet steering decides on which processor.
-    pub(super) const fn is_in_kernel(self) -> bool {
-        matches!(self, Self::Module | Self::Offload | Self::Bridge | Self::Redirect)
-    }
-
     /// Whether its nodes are those of a mesh, which speak of originators and hops.
     const fn is_mesh(self) -> bool {
         matches!(self, Self::Module | Self::Noctule | Self::Offload)
@@ -95,6 +91,9 @@ pub(super) struct Chain {
     pub(super) kind: Kind,
     pub(super) nodes: Vec<Node>,
     daemons: Vec<Process>,
+    sink: Option<Sink>,
+    /// Process number of n2's daemon.
+    middle: Option<u32>,
 }
 
 impl Chain {
@@ -112,10 +111,11 @@ impl Chain {
             let [here, there] = nodes.get_disjoint_mut([at - 1, at])?;
             here.link(there, lab, MTU)?;
         }
-        let mut chain = Self { kind, nodes, daemons: Vec::new() };
+        let mut chain = Self { kind, nodes, daemons: Vec::new(), sink: None, middle: None };
         chain.run(lab, programs).with_context(|| format!("cannot start {}", kind.name()))?;
+        chain.middle = chain.daemon(2).map(|daemon| daemon.id());
         if kind.has_transit() {
-            chain.add_sink()?;
+            chain.sink = Some(Sink::new(lab, &chain.node(3).namespace, "e1")?);
         }
         if kind.has_hosts() {
             let last = chain.nodes.last().context("no nodes")?;
@@ -184,15 +184,18 @@ impl Chain {
         Ok(())
     }
 
-    /// Makes n3's first link a sink for the generator's frames: they are counted by the link and go no further, so that
-    /// what the receiving node would do with them is not measured.
-    fn add_sink(&self) -> Result<()> {
-        let node = self.node(3);
-        sink(node, "e1")
+    /// Process number of the daemon in the middle, if there is one.
+    pub(super) fn middle(&self) -> Option<u32> {
+        self.middle
     }
 
-    /// Frames of `length` bytes from n1 that n2 forwards to n3: one for each of `flows` flows.
-    pub(super) fn frames(&self, flows: u8, length: usize) -> Result<Vec<Vec<u8>>> {
+    /// Where the generator's frames end: n3's first link.
+    pub(super) fn sink(&self) -> Result<&Sink> {
+        self.sink.as_ref().context("it has no transit")
+    }
+
+    /// Frames from n1 that n2 forwards to n3.
+    pub(super) fn traffic(&self, flows: u8, length: usize) -> Result<Traffic> {
         let (mesh, destination) = (self.node(2).mac(1), self.node(3).mac(1));
         let is_mesh = self.kind.is_mesh();
         let path = generator::Path {
@@ -201,7 +204,7 @@ impl Chain {
             originator: destination,
             ttvn: if is_mesh { self.ttvn()? } else { 0 },
         };
-        Ok((0..flows).map(|flow| generator::frame(&path, flow, length)).collect())
+        Ok(Traffic { path, flows, length })
     }
 
     /// n3's translation-table version as n2 knows it.
@@ -236,7 +239,7 @@ impl Chain {
         ))?;
         let mut sink = FrameSocket::open(&self.node(3).namespace, "e1")?;
         let source = FrameSocket::open(&self.node(1).namespace, "e1")?;
-        let frame = self.frames(1, 64)?.remove(0);
+        let frame = generator::frame(&self.traffic(1, 64)?.path, 0, 64);
         source.send(&frame)?;
         let arrived = sink
             .receive(SOON, generator::is_ours)
@@ -249,30 +252,14 @@ impl Chain {
     }
 }
 
-/// Lets another processor than the generator's take what arrives at a node's first link (receive packet steering), or the
-/// same one.
-pub(super) fn steer(node: &Node, on: bool) -> Result<()> {
-    let mask = if on { "2" } else { "0" };
-    let script =
-        format!("mount -t sysfs sys /sys && echo {mask} >/sys/class/net/e1/queues/rx-0/rps_cpus");
-    node.namespace.run(&["unshare", "-m", "sh", "-c", &script], SOON)?.success()?;
-    Ok(())
-}
-
-/// Lets a link count the generator's frames and then drop them: they are redirected to a cable that ends nowhere. (Not
-/// every kernel has an action that drops.)
-pub(super) fn sink(node: &Node, link: &str) -> Result<()> {
-    let ip = |words: &[&str]| node.namespace.run(&[&["ip"], words].concat(), SOON)?.success();
-    ip(&["link", "add", "hole0", "type", "veth", "peer", "name", "hole1"])?;
-    ip(&["link", "set", "hole0", "up"])?;
-    tc(node, &["qdisc", "add", "dev", link, "clsact"])?;
-    // Bytes 12 to 15 of the mesh packet: the mark, and the number of the flow.
-    let [a, b, c] = generator::MARK;
-    let value = format!("0x{a:02x}{b:02x}{c:02x}00");
-    let rule = ["u32", "match", "u32", &value, "0xffffff00", "at", "12"];
-    let start = ["filter", "add", "dev", link, "ingress", "protocol", "all"];
-    let action = ["action", "mirred", "egress", "redirect", "dev", "hole0"];
-    tc(node, &[&start[..], &rule, &action].concat())
+/// Makes a node's first link receive as a network card does, or as virtual cables do without being asked: with a ring and a
+/// poll (NAPI) for each of two queues.
+pub(super) fn as_card(node: &Node, on: bool) -> Result<()> {
+    let set = |words: &[&str]| {
+        node.namespace.run(&[&["ethtool"], words].concat(), SOON)?.success().map(drop)
+    };
+    set(&["-K", "e1", "gro", if on { "on" } else { "off" }])?;
+    set(&["-L", "e1", "rx", if on { "2" } else { "1" }])
 }
 
 fn tc(node: &Node, words: &[&str]) -> Result<()> {

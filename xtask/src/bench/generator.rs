@@ -1,28 +1,32 @@
-//! The traffic generator: frames of our own making, sent by an AF_PACKET socket in batches of one system call.
+//! The traffic generator: frames of our own making that the kernel itself puts on a cable, as if a network card had received
+//! them at the far end.
+//!
+//! An XDP program is run on live frames (`BPF_PROG_TEST_RUN` with `BPF_F_TEST_XDP_LIVE_FRAMES`, Linux 5.18 and later): it writes
+//! each frame's headers and redirects it to the near end of the cable. The far end takes it from its ring in the softirq of the
+//! same processor, with NAPI, as a card's driver would. No socket, no system call and no copy is in it.
 
-use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::io::ErrorKind;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
-use nix::errno::Errno;
-use nix::ifaddrs::getifaddrs;
+use anyhow::{Context, Result, anyhow};
 use nix::sched::{CpuSet, sched_setaffinity};
-use nix::sys::socket::{
-    AddressFamily, LinkAddr, MsgFlags, MultiHeaders, SockFlag, SockType, bind, sendmmsg, socket,
-};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, gettid};
 use noctule_wire::{Mac, Ttvn, Unicast};
 
+use super::bpf::{Code, Counter, Helper, Kind, Program, R};
 use crate::lab::Namespace;
 
-/// Frames for each system call.
-const BATCH: usize = 64;
-/// How often a paced run wakes at most: what is due is sent in one batch.
+/// Frames for each call at full speed: many, as a call makes a pool of memory for them.
+const CALL: u32 = 4096;
+/// Frames for each call at a given rate at most: a card's ring holds as many.
+const BURST: u64 = 256;
+/// Index of the loopback link in each namespace.
+const LOOPBACK: u32 = 1;
+/// How often a paced run wakes at most: what is due is sent in one burst.
 const PACE: Duration = Duration::from_millis(1);
-/// The processor that the generator keeps to; the node under test may use all.
-const PROCESSOR: usize = 0;
 /// Ethertype of mesh frames.
 const MESH: [u8; 2] = [0x43, 0x05];
 /// Ethertype of the inner frames: for local experiments.
@@ -33,7 +37,11 @@ pub(super) const TTL: u8 = 50;
 pub(super) const MARK: [u8; 3] = [0xbe, 0xbe, 0xbe];
 /// Where the inner destination stands in a mesh frame.
 const INNER: usize = 14 + Unicast::HEADER_LEN;
-/// How many flows "many flows" are.
+/// Where the mark stands.
+const MARKED: i16 = INNER as i16 + 2;
+/// Where the number of the flow stands: in both inner addresses.
+const FLOW: [i16; 2] = [INNER as i16 + 5, INNER as i16 + 11];
+/// How many flows "many flows" are: a power of two.
 pub(super) const FLOWS: u8 = 64;
 
 /// Whose frames, and to whom.
@@ -71,96 +79,166 @@ pub(super) fn is_ours(frame: &[u8]) -> bool {
     frame.get(INNER + 2..INNER + 5) == Some(&MARK[..])
 }
 
-/// What a run has sent.
+/// The frames of a run.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sent {
-    /// Frames that the interface took.
-    pub(super) frames: u64,
-    /// How long that took.
-    pub(super) took: Duration,
+pub(super) struct Traffic {
+    /// Whose frames, and to whom.
+    pub(super) path: Path,
+    /// How many flows: one, or [`FLOWS`].
+    pub(super) flows: u8,
+    /// Length of each frame in bytes, Ethernet header included.
+    pub(super) length: usize,
 }
 
-/// A socket that sends on one interface.
-pub(super) struct Generator(OwnedFd);
+/// A run while it lasts.
+#[derive(Debug, Default)]
+pub(super) struct Control {
+    /// Ends it.
+    pub(super) stop: AtomicBool,
+    /// The generator's threads, by number.
+    pub(super) threads: Mutex<Vec<u32>>,
+}
+
+/// The near end of a cable.
+pub(super) struct Generator {
+    namespace: Namespace,
+    link: u32,
+}
 
 impl Generator {
-    /// Opens it; the socket receives nothing.
-    pub(super) fn open(namespace: &Namespace, link: &str) -> Result<Self> {
-        let socket = namespace.with(|| -> Result<OwnedFd> {
-            let address = getifaddrs()?
-                .filter(|address| address.interface_name == link)
-                .find_map(|address| address.address?.as_link_addr().copied())
-                .with_context(|| format!("no link {link}"))?;
-            // Protocol 0: the kernel hands it no frame.
-            let socket =
-                socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, None)?;
-            bind(socket.as_raw_fd(), &address)?;
-            Ok(socket)
-        });
-        socket.with_context(|| format!("cannot open {link} of {}", namespace.name())).map(Self)
+    /// Of this link.
+    pub(super) fn new(namespace: &Namespace, link: &str) -> Result<Self> {
+        Ok(Self { namespace: namespace.clone(), link: namespace.link(link)?.index })
     }
 
-    /// Sends the frames in turn for `time`: `pace` of them a second, or as many as go.
+    /// Sends until it is stopped: on the processors 0 to `queues` - 1, each with a flow or with flows of its own; `pace` frames a
+    /// second in all, or as many as go. Says how many.
     ///
     /// # Errors
-    /// If the interface refuses for another reason than a full queue.
+    /// If the kernel has no such thing.
     pub(super) fn run(
         &self,
-        frames: &[Vec<u8>],
+        traffic: &Traffic,
+        queues: u8,
         pace: Option<f64>,
-        time: Duration,
-    ) -> Result<Sent> {
-        let run = || -> Result<Sent> {
-            let mut one = CpuSet::new();
-            one.set(PROCESSOR)?;
-            sched_setaffinity(Pid::from_raw(0), &one)?;
-            self.send_for(frames, pace, time)
+        control: &Control,
+    ) -> Result<u64> {
+        let pace = pace.map(|pace| pace / f64::from(queues));
+        let counter = Counter::new()?;
+        let frame = frame(&traffic.path, 0, traffic.length);
+        let program = source(&frame, traffic.flows, self.link, &counter).load(Kind::Xdp)?;
+        // A program that hangs nowhere is made known to the kernel's dispatcher for each call, which waits for all processors
+        // each time: it hangs on the loopback link, where nobody speaks.
+        let _known = self.namespace.with(|| program.hang_as_xdp(LOOPBACK)).context("no XDP")?;
+        let run_queue = |queue: u8| {
+            self.namespace.with(|| {
+                let mut one = CpuSet::new();
+                one.set(usize::from(queue))?;
+                sched_setaffinity(Pid::from_raw(0), &one)?;
+                let number = gettid().as_raw().cast_unsigned();
+                control.threads.lock().unwrap_or_else(PoisonError::into_inner).push(number);
+                send(&program, &frame, pace, &control.stop)
+            })
         };
-        // A thread of its own, as only that one is bound to a processor.
-        std::thread::scope(|scope| scope.spawn(run).join())
-            .map_err(|_| anyhow::anyhow!("the generator panicked"))?
+        std::thread::scope(|scope| {
+            let run_queue = &run_queue;
+            let threads: Vec<_> =
+                (0..queues).map(|queue| scope.spawn(move || run_queue(queue))).collect();
+            threads
+                .into_iter()
+                .map(|thread| thread.join().map_err(|_| anyhow!("the generator panicked"))?)
+                .sum()
+        })
     }
+}
 
-    fn send_for(&self, frames: &[Vec<u8>], pace: Option<f64>, time: Duration) -> Result<Sent> {
-        if frames.is_empty() {
-            bail!("no frames to send");
+fn send(program: &Program, frame: &[u8], pace: Option<f64>, stop: &AtomicBool) -> Result<u64> {
+    let begun = Instant::now();
+    let mut sent = 0_u64;
+    while !stop.load(Ordering::Relaxed) {
+        let frames = match pace {
+            None => CALL,
+            Some(pace) => {
+                let due = (begun.elapsed().as_secs_f64() * pace) as u64;
+                due.saturating_sub(sent).min(BURST) as u32
+            }
+        };
+        if frames == 0 {
+            sleep(PACE);
+            continue;
         }
-        let mut headers = MultiHeaders::<LinkAddr>::preallocate(BATCH, None);
-        let slices: Vec<[io::IoSlice<'_>; 1]> =
-            frames.iter().cycle().take(BATCH).map(|frame| [io::IoSlice::new(frame)]).collect();
-        let addresses = [None; BATCH];
-        let begun = Instant::now();
-        let mut sent = 0_u64;
-        loop {
-            let elapsed = begun.elapsed();
-            if elapsed >= time {
-                return Ok(Sent { frames: sent, took: elapsed });
-            }
-            let due = match pace {
-                None => BATCH,
-                Some(pace) => ((elapsed.as_secs_f64() * pace) as u64).saturating_sub(sent) as usize,
-            };
-            if due == 0 {
-                let next = pace.map_or(PACE, |pace| Duration::from_secs_f64(1.0 / pace));
-                sleep(next.max(PACE));
-                continue;
-            }
-            let count = due.min(BATCH);
-            let result = sendmmsg(
-                self.0.as_raw_fd(),
-                &mut headers,
-                &slices[..count],
-                &addresses[..count],
-                [],
-                MsgFlags::empty(),
-            );
-            match result {
-                Ok(done) => sent += done.count() as u64,
-                Err(Errno::ENOBUFS | Errno::EAGAIN | Errno::EINTR) => {}
-                Err(errno) => return Err(errno).context("the generator cannot send"),
-            }
+        match program.send(frame, frames) {
+            Ok(()) => sent += u64::from(frames),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error).context("the kernel runs no program on live frames"),
         }
     }
+    Ok(sent)
+}
+
+/// The program: writes the first bytes of `frame` and the number of the flow, which is the processor's or, of many, the next;
+/// sends it out by `link`.
+///
+/// Memory comes back as whoever had the frame left it, so all that a forwarder may change is written anew.
+fn source(frame: &[u8], flows: u8, link: u32, counter: &Counter) -> Code {
+    const HEAD: i16 = 64;
+    let (context, data, end, scratch) = (R(1), R(6), R(3), R(5));
+    let mut code = Code::default();
+    code.load32(data, context, 0);
+    code.load32(end, context, 4);
+    code.copy(scratch, data);
+    code.add(scratch, HEAD.into());
+    code.out_if_above(scratch, end);
+    for (at, bytes) in (0..HEAD).step_by(8).zip(frame.chunks_exact(8)) {
+        code.set_wide(scratch, bytes.iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte)));
+        code.store64(data, at, scratch);
+    }
+    if flows > 1 {
+        code.find(counter);
+        code.load64(scratch, R(0), 0);
+        code.add(scratch, 1);
+        code.store64(R(0), 0, scratch);
+        code.and(scratch, (flows - 1).into());
+    } else {
+        code.call(Helper::Processor);
+        code.copy(scratch, R(0));
+    }
+    for at in FLOW {
+        code.store8(data, at, scratch);
+    }
+    code.set(R(1), link.cast_signed());
+    code.set(R(2), 0);
+    code.call(Helper::Redirect);
+    code.exit();
+    // XDP_ABORTED
+    code.out(0);
+    code
+}
+
+/// A classifier for the far end: counts the generator's frames and drops them; all others go on.
+pub(super) fn sink(counter: &Counter) -> Code {
+    let (context, data, end, scratch) = (R(1), R(2), R(3), R(4));
+    let mut code = Code::default();
+    code.load32(data, context, 76);
+    code.load32(end, context, 80);
+    code.copy(scratch, data);
+    code.add(scratch, MARKED.into());
+    code.add(scratch, 4);
+    code.out_if_above(scratch, end);
+    code.load32(scratch, data, MARKED);
+    let [a, b, c] = MARK;
+    code.and(scratch, u32::from_ne_bytes([0xff, 0xff, 0xff, 0]));
+    code.out_if_not(scratch, u32::from_ne_bytes([a, b, c, 0]));
+    code.find(counter);
+    code.load64(R(1), R(0), 0);
+    code.add(R(1), 1);
+    code.store64(R(0), 0, R(1));
+    // TC_ACT_SHOT
+    code.set(R(0), 2);
+    code.exit();
+    // TC_ACT_UNSPEC: the next one's turn.
+    code.out(-1);
+    code
 }
 
 #[cfg(test)]
@@ -187,6 +265,14 @@ mod tests {
     #[test]
     fn other_frames_are_not_ours() {
         assert!(!is_ours(&[0; 64]) && !is_ours(&[0xbe; 20]));
+    }
+
+    #[test]
+    fn the_program_writes_the_number_of_the_flow_where_the_frame_has_it() {
+        let (one, other) = (frame(&PATH, 1, 64), frame(&PATH, 2, 64));
+        let differ = (0..64).filter(|at| one[*at as usize] != other[*at as usize]);
+        assert_eq!(differ.collect::<Vec<i16>>(), FLOW);
+        assert_eq!(one[MARKED as usize..][..3], MARK);
     }
 
     #[test]

@@ -1,24 +1,69 @@
 //! Processor time of the whole machine, and what one process needs while nobody asks anything of it.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use nix::unistd::{SysconfVar, sysconf};
 
-/// How long all processors together have been busy since the machine started, as `/proc/stat` has it: user, system and
-/// interrupt time, without idle time, without waiting for disks, and without what a hypervisor took.
-pub(super) fn busy() -> Result<Duration> {
-    let text = fs::read_to_string("/proc/stat").context("cannot read /proc/stat")?;
-    let ticks = busy_ticks(&text).context("/proc/stat is odd")?;
-    let per_second = sysconf(SysconfVar::CLK_TCK)?.unwrap_or(100);
-    Ok(Duration::from_secs_f64(ticks as f64 / per_second as f64))
+/// Watches how busy all processors together are.
+///
+/// What counts is time that is not idle, not waiting for disks and not taken by a hypervisor: the kernel measures idle time by its
+/// clock, while it only guesses by ticks who uses the rest. `/proc/stat` shows it in hundredths of a second.
+pub(super) struct Meter {
+    begun: Instant,
+    elsewhere: Duration,
 }
 
-/// The fields user, nice, system, irq and softirq of the first line.
-fn busy_ticks(text: &str) -> Option<u64> {
-    let mut fields = text.lines().next()?.strip_prefix("cpu ")?.split_whitespace();
-    [0, 0, 0, 2, 0].into_iter().map(|left_out| fields.nth(left_out)?.parse::<u64>().ok()).sum()
+impl Meter {
+    /// Begins to watch.
+    pub(super) fn start() -> Result<Self> {
+        Ok(Self { begun: Instant::now(), elsewhere: elsewhere()?.0 })
+    }
+
+    /// Processor time that was used since.
+    pub(super) fn busy(&self) -> Result<Duration> {
+        let (elsewhere, processors) = elsewhere()?;
+        let all = self.begun.elapsed() * processors;
+        Ok(all.saturating_sub(elsewhere.saturating_sub(self.elsewhere)))
+    }
+}
+
+/// Time of all processors that nobody here used since the machine started, and how many they are.
+fn elsewhere() -> Result<(Duration, u32)> {
+    let text = fs::read_to_string("/proc/stat").context("cannot read /proc/stat")?;
+    let ticks = idle_ticks(&text).context("/proc/stat is odd")?;
+    let per_second = sysconf(SysconfVar::CLK_TCK)?.unwrap_or(100);
+    let is_one = |line: &&str| line.starts_with("cpu") && !line.starts_with("cpu ");
+    let processors = u32::try_from(text.lines().filter(is_one).count())?;
+    Ok((Duration::from_secs_f64(ticks as f64 / per_second as f64), processors))
+}
+
+/// The fields idle, iowait and steal of the first line.
+fn idle_ticks(text: &str) -> Option<u64> {
+    let fields = text.lines().next()?.strip_prefix("cpu ")?.split_whitespace();
+    let fields: Vec<u64> = fields.map_while(|field| field.parse().ok()).collect();
+    [3, 4, 7].into_iter().map(|at| fields.get(at)).sum()
+}
+
+/// How long each thread of a process has run since it began, what the kernel did in its name included, by the thread's number.
+/// A running thread's own figure is as old as the last tick.
+pub(super) fn ran(process: &str) -> Result<BTreeMap<u32, Duration>> {
+    let mut all = BTreeMap::new();
+    for task in fs::read_dir(format!("/proc/{process}/task"))? {
+        let task = task?;
+        // One that has ended meanwhile is left out.
+        let Ok(text) = fs::read_to_string(task.path().join("schedstat")) else { continue };
+        let number = task.file_name().to_string_lossy().parse()?;
+        all.insert(number, time_run(&text).context("no time is counted")?);
+    }
+    Ok(all)
+}
+
+/// The first field: nanoseconds.
+fn time_run(schedstat: &str) -> Option<Duration> {
+    Some(Duration::from_nanos(schedstat.split_whitespace().next()?.parse().ok()?))
 }
 
 /// How often the threads of a process have gone to sleep: they were woken as often.
@@ -53,11 +98,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn idle_time_is_not_busy_time() {
+    fn what_nobody_here_used_is_idle_time_waiting_and_stolen_time() {
         let text = "cpu  100 20 3 4000 5000 60000 700000 8000000 9 9\ncpu0 1 2 3 4\n";
-        assert_eq!(busy_ticks(text), Some(100 + 20 + 3 + 60_000 + 700_000));
-        assert_eq!(busy_ticks("cpu0 1 2 3 4 5 6 7"), None);
-        assert_eq!(busy_ticks("cpu  1 2 3"), None);
+        assert_eq!(idle_ticks(text), Some(4000 + 5000 + 8_000_000));
+        assert_eq!(idle_ticks("cpu0 1 2 3 4 5 6 7 8"), None);
+        assert_eq!(idle_ticks("cpu  1 2 3"), None);
+    }
+
+    #[test]
+    fn processors_cannot_be_busy_for_longer_than_they_are_there() {
+        let meter = Meter::start().unwrap();
+        std::thread::sleep(Duration::from_millis(20));
+        let busy = meter.busy().unwrap();
+        assert!(busy <= meter.begun.elapsed() * elsewhere().unwrap().1);
+    }
+
+    #[test]
+    fn each_thread_has_run_for_some_time() {
+        assert_eq!(time_run("2000 30 4\n"), Some(Duration::from_micros(2)));
+        assert_eq!(time_run(""), None);
+        assert!(ran("self").unwrap().len() > 1, "this test runs beside the main thread");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 
 use super::chain::Kind;
 use super::figures::Figures;
-use super::transit::{COST, rate};
+use super::transit::{COST, NO_DROP, rate};
 use super::{hosts, svg, table, targets};
 
 /// Between these lines stands what a run has written.
@@ -54,7 +54,9 @@ pub(super) fn write(docs: &Path, command: &str, places: &[Place<'_>; 2]) -> Resu
 /// What is worth a picture.
 fn plotted() -> Vec<String> {
     vec![
-        rate(64, 1),
+        rate(64, 1, 1),
+        rate(64, 2, 1),
+        NO_DROP.to_owned(),
         COST.to_owned(),
         hosts::tcp(1, 1),
         hosts::tcp(3, 1),
@@ -108,7 +110,7 @@ mod tests {
     #[test]
     fn a_section_names_the_command_the_machine_and_who_is_missing() {
         let mut here = Figures { machine: "Linux 9.9, 2 × X".to_owned(), ..Figures::default() };
-        here.add(rate(64, 1), "noctule", 1.0);
+        here.add(rate(64, 1, 1), "noctule", 1.0);
         let guest = Figures { skipped: vec!["guest: no QEMU".to_owned()], ..Figures::default() };
         let places = [
             Place { name: "this kernel", short: "here", figures: &here },

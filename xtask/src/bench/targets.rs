@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::chain::Kind;
 use super::figures::{Figures, number};
 use super::hosts;
-use super::transit::{COST, best, rate};
+use super::transit::{COST, best};
 
 /// Which run a target is judged in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -81,7 +81,6 @@ fn targets(here: &Figures, guest: &Figures) -> Vec<Target> {
     let (user_space, offload) = (Kind::Noctule.name(), Kind::Offload.name());
     let module = Kind::Module.name();
     let mut targets = Vec::new();
-    let transit = rate(64, 1);
     for (ours, other, place, limit) in [
         (Kind::Offload, Kind::Module, Place::Guest, Limit::AtLeast(2.0)),
         (Kind::Noctule, Kind::Module, Place::Guest, Limit::AtLeast(1.0)),
@@ -89,7 +88,7 @@ fn targets(here: &Figures, guest: &Figures) -> Vec<Target> {
     ] {
         let figures = if place == Place::Here { here } else { guest };
         let what = format!("{}: transit, 64 B", ours.name());
-        let (ours, against) = (best(figures, ours, &transit), best(figures, other, &transit));
+        let (ours, against) = (best(figures, ours), best(figures, other));
         targets.push(target(&what, place, ours, against, other.name(), limit));
     }
     let mut compare = |what: &str, ours: &'static str, place, peer: &'static str, limit| {
@@ -123,15 +122,16 @@ const IDLE_WAKE_UPS: f64 = 10.0 + 8.0;
 
 #[cfg(test)]
 mod tests {
+    use super::super::transit::rate;
     use super::*;
 
     #[test]
     fn a_target_is_reached_missed_or_not_measured() {
         let (mut here, mut guest) = (Figures::default(), Figures::default());
-        here.add(rate(64, 1), "noctule+ebpf", 150.0);
-        here.add(rate(64, 1), "bridge", 100.0);
+        here.add(rate(64, 1, 1), "noctule+ebpf", 150.0);
+        here.add(rate(64, 1, 1), "bridge", 100.0);
         // The better of both ways counts.
-        here.add(rate(64, 1), "bridge+rps", 200.0);
+        here.add(rate(64, 2, 1), "bridge", 200.0);
         guest.add(hosts::tcp(1, 1), "noctule", 30.0);
         guest.add(hosts::tcp(1, 1), "module", 10.0);
         let text = table(&here, &guest);

@@ -18,9 +18,10 @@ mod table;
 mod targets;
 mod transit;
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
@@ -193,7 +194,10 @@ pub(crate) fn main(words: &[String]) -> Result<ExitCode> {
     std::fs::create_dir_all(&folder)?;
     let this = paths::Copy::new()?;
     eprintln!("measuring on this kernel");
+    let begun = Instant::now();
     let here = run_here(&asked, this.path(), &noctule, &folder)?;
+    eprintln!("that took {} s", begun.elapsed().as_secs());
+    let begun = Instant::now();
     show("this kernel", &here);
     let guest = match asked.guest {
         Some(release) => run_guest(&asked, release, this.path(), &noctule, &folder),
@@ -204,6 +208,7 @@ pub(crate) fn main(words: &[String]) -> Result<ExitCode> {
         none.skip_if_failed("guest", Err(error));
         none
     });
+    eprintln!("the guest took {} s", begun.elapsed().as_secs());
     show("the guest", &guest);
     println!("{}", targets::table(&here, &guest));
     if asked.write {
@@ -263,8 +268,14 @@ fn run_guest(
         qemu::RESULTS
     );
     eprintln!("measuring in the guest");
-    kernel.run(&folder, &script, LIMIT)?;
-    read(&folder.join("guest.json"))
+    let waited = kernel.run(&folder, &script, LIMIT)?;
+    let mut figures = read(&folder.join("guest.json"))?;
+    let _ = write!(
+        figures.machine,
+        " Its processors waited for those of this machine for {:.0} % of the time they were to run.",
+        waited * 100.0
+    );
+    Ok(figures)
 }
 
 fn read(results: &Path) -> Result<Figures> {
@@ -286,6 +297,7 @@ pub(crate) fn here(words: &[String]) -> Result<ExitCode> {
     if in_guest {
         kinds.push(Kind::Module);
         plan.load = GUEST_LOAD;
+        plan.time *= 2;
     } else {
         kinds.extend([Kind::Tinc, Kind::Vpncloud]);
     }

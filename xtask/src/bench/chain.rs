@@ -58,7 +58,7 @@ impl Kind {
     }
 
     /// Whether its nodes are those of a mesh, which speak of originators and hops.
-    const fn is_mesh(self) -> bool {
+    pub(super) const fn is_mesh(self) -> bool {
         matches!(self, Self::Module | Self::Noctule | Self::Offload)
     }
 

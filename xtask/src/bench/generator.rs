@@ -22,10 +22,12 @@ use crate::lab::Namespace;
 /// Frames for each call at full speed: many, as a call makes a pool of memory for them.
 const CALL: u32 = 4096;
 /// Frames for each call at a given rate at most: a card's ring holds as many.
-const BURST: u64 = 256;
+const BURST: f64 = 256.0;
 /// Index of the loopback link in each namespace.
 const LOOPBACK: u32 = 1;
-/// How often a paced run wakes at most: what is due is sent in one burst.
+/// How late a burst may be and still be sent: timers are as late as this.
+const LATE: Duration = Duration::from_millis(4);
+/// How often a paced run wakes, unless that makes bursts too long.
 const PACE: Duration = Duration::from_millis(1);
 /// Ethertype of mesh frames.
 const MESH: [u8; 2] = [0x43, 0x05];
@@ -153,20 +155,19 @@ impl Generator {
 }
 
 fn send(program: &Program, frame: &[u8], pace: Option<f64>, stop: &AtomicBool) -> Result<u64> {
-    let begun = Instant::now();
+    let mut pace = pace.map(Pace::new);
     let mut sent = 0_u64;
     while !stop.load(Ordering::Relaxed) {
-        let frames = match pace {
+        let frames = match &mut pace {
             None => CALL,
-            Some(pace) => {
-                let due = (begun.elapsed().as_secs_f64() * pace) as u64;
-                due.saturating_sub(sent).min(BURST) as u32
-            }
+            Some(pace) => match pace.due() {
+                Ok(frames) => frames,
+                Err(wait) => {
+                    sleep(wait);
+                    continue;
+                }
+            },
         };
-        if frames == 0 {
-            sleep(PACE);
-            continue;
-        }
         match program.send(frame, frames) {
             Ok(()) => sent += u64::from(frames),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -174,6 +175,32 @@ fn send(program: &Program, frame: &[u8], pace: Option<f64>, stop: &AtomicBool) -
         }
     }
     Ok(sent)
+}
+
+/// Bursts at a given rate.
+struct Pace {
+    per_second: f64,
+    burst: u32,
+    next: Instant,
+}
+
+impl Pace {
+    fn new(per_second: f64) -> Self {
+        let burst = (per_second * PACE.as_secs_f64()).clamp(1.0, BURST) as u32;
+        Self { per_second, burst, next: Instant::now() }
+    }
+
+    /// The frames of the burst that is due, or how long it takes until it is. What could not be sent in time, because
+    /// somebody else had the processor, is left out: it would come as one long burst that no peer has a ring for.
+    fn due(&mut self) -> Result<u32, Duration> {
+        let now = Instant::now();
+        if now < self.next {
+            return Err(self.next - now);
+        }
+        self.next += Duration::from_secs_f64(f64::from(self.burst) / self.per_second);
+        self.next = self.next.max(now.checked_sub(LATE).unwrap_or(now));
+        Ok(self.burst)
+    }
 }
 
 /// The program: writes the first bytes of `frame` and the number of the flow, which is the processor's or, of many, the next;
@@ -265,6 +292,16 @@ mod tests {
     #[test]
     fn other_frames_are_not_ours() {
         assert!(!is_ours(&[0; 64]) && !is_ours(&[0xbe; 20]));
+    }
+
+    #[test]
+    fn bursts_are_short_and_what_is_late_is_left_out() {
+        let mut pace = Pace::new(100_000.0);
+        assert_eq!((pace.burst, Pace::new(1e7).burst, Pace::new(10.0).burst), (100, 256, 1));
+        assert_eq!(pace.due(), Ok(100));
+        pace.next -= Duration::from_secs(10);
+        let due = std::iter::from_fn(|| pace.due().ok()).take(1000).count();
+        assert!(due < 1000, "no more than what is due within a moment");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::chain::Chain;
 use super::figures::{Figures, percentile};
 use super::{Plan, processor};
 use crate::lab::{Process, wait_for};
+use crate::node::Node;
 
 /// How long a command may take beyond what it measures.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -41,11 +42,15 @@ pub(super) const FLOOD: &str = "broadcasts that arrive over 2 hops, frames/s";
 pub(super) const MEMORY: &str = "resident memory of a node, MiB";
 /// Wake-ups of a node that nobody asks anything of.
 pub(super) const WAKE_UPS: &str = "wake-ups when idle, 1/s";
+/// Frames with OGMs that it sends (on all links at a time) and receives meanwhile: each wakes it once.
+pub(super) const OGMS: &str = "OGM frames sent and received when idle, 1/s";
+/// What it wakes for beyond those.
+pub(super) const OTHER_WAKE_UPS: &str = "wake-ups when idle beyond OGMs, 1/s";
 
 /// A round of everything on one peer.
 pub(super) fn measure(figures: &mut Figures, chain: &Chain, plan: &Plan) -> Result<()> {
     let name = chain.kind.name();
-    for hops in 1..chain.nodes.len() {
+    for hops in (1..chain.nodes.len()).filter(|hops| !plan.quick || hops % 2 == 1) {
         for &streams in plan.streams() {
             let rate = stream(chain, hops, streams, plan.time)?;
             figures.add(tcp(hops, streams), name, rate);
@@ -147,14 +152,35 @@ fn flood(chain: &Chain, time: Duration) -> Result<f64> {
 
 /// What a daemon in the middle costs while nobody asks anything of it, and what memory it has by then.
 pub(super) fn watch(figures: &mut Figures, chain: &mut Chain, time: Duration) -> Result<()> {
-    let name = chain.kind.name();
+    let (name, speaks_ogms) = (chain.kind.name(), chain.kind.is_mesh());
     let Some(daemon) = chain.daemon(2) else { return Ok(()) };
     figures.add(MEMORY, name, daemon.resident_bytes()? as f64 / f64::from(1 << 20));
-    let before = processor::wake_ups(daemon.id())?;
+    let daemon = daemon.id();
+    let count = |chain: &Chain| -> Result<_> {
+        Ok((processor::wake_ups(daemon)?, frames(chain.node(2))?))
+    };
+    let before = count(chain)?;
     sleep(time);
-    let wakes = processor::wake_ups(daemon.id())? - before;
-    figures.add(WAKE_UPS, name, wakes as f64 / time.as_secs_f64());
+    let after = count(chain)?;
+    let wakes = (after.0 - before.0) as f64 / time.as_secs_f64();
+    figures.add(WAKE_UPS, name, wakes);
+    if speaks_ogms {
+        let ogms = (after.1 - before.1) as f64 / time.as_secs_f64();
+        figures.add(OGMS, name, ogms);
+        figures.add(OTHER_WAKE_UPS, name, wakes - ogms);
+    }
     Ok(())
+}
+
+/// Frames that a node has received, by any link, and sent: what goes out by all links at a time is counted once.
+fn frames(node: &Node) -> Result<u64> {
+    let (mut received, mut sent) = (0, 0);
+    for name in node.interfaces() {
+        let link = node.namespace.link(&name)?;
+        received += link.rx_frames;
+        sent = sent.max(link.tx_frames);
+    }
+    Ok(received + sent)
 }
 
 #[cfg(test)]

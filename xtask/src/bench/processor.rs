@@ -50,20 +50,37 @@ fn idle_ticks(text: &str) -> Option<u64> {
 /// How long each thread of a process has run since it began, what the kernel did in its name included, by the thread's number.
 /// A running thread's own figure is as old as the last tick.
 pub(super) fn ran(process: &str) -> Result<BTreeMap<u32, Duration>> {
+    Ok(scheduled(process)?.into_iter().map(|(thread, [ran, _])| (thread, ran)).collect())
+}
+
+/// The share of the time for which its threads were to run that they waited for a processor, since it began.
+pub(super) fn waited(process: u32) -> Result<f64> {
+    let sum = |at: usize, threads: &BTreeMap<u32, [Duration; 2]>| {
+        threads.values().map(|times| times[at].as_secs_f64()).sum::<f64>()
+    };
+    let threads = scheduled(&process.to_string())?;
+    let (ran, waited) = (sum(0, &threads), sum(1, &threads));
+    Ok(waited / (ran + waited).max(f64::MIN_POSITIVE))
+}
+
+/// For how long each thread has run, and has waited for a processor.
+fn scheduled(process: &str) -> Result<BTreeMap<u32, [Duration; 2]>> {
     let mut all = BTreeMap::new();
     for task in fs::read_dir(format!("/proc/{process}/task"))? {
         let task = task?;
         // One that has ended meanwhile is left out.
         let Ok(text) = fs::read_to_string(task.path().join("schedstat")) else { continue };
         let number = task.file_name().to_string_lossy().parse()?;
-        all.insert(number, time_run(&text).context("no time is counted")?);
+        all.insert(number, times(&text).context("no time is counted")?);
     }
     Ok(all)
 }
 
-/// The first field: nanoseconds.
-fn time_run(schedstat: &str) -> Option<Duration> {
-    Some(Duration::from_nanos(schedstat.split_whitespace().next()?.parse().ok()?))
+/// The first two fields: nanoseconds.
+fn times(schedstat: &str) -> Option<[Duration; 2]> {
+    let mut fields = schedstat.split_whitespace();
+    let mut next = || Some(Duration::from_nanos(fields.next()?.parse().ok()?));
+    Some([next()?, next()?])
 }
 
 /// How often the threads of a process have gone to sleep: they were woken as often.
@@ -115,8 +132,9 @@ mod tests {
 
     #[test]
     fn each_thread_has_run_for_some_time() {
-        assert_eq!(time_run("2000 30 4\n"), Some(Duration::from_micros(2)));
-        assert_eq!(time_run(""), None);
+        let micros = Duration::from_micros;
+        assert_eq!(times("2000 3000 4\n"), Some([micros(2), micros(3)]));
+        assert_eq!(times("2000"), None);
         assert!(ran("self").unwrap().len() > 1, "this test runs beside the main thread");
     }
 

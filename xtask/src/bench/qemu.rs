@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 
 use super::cpio::Archive;
+use super::processor;
 use crate::lab::{self, Process};
 use crate::packages;
 use crate::uml::apt::Suite;
@@ -90,11 +91,12 @@ impl Kernel {
         Ok(Self { root, release, busybox })
     }
 
-    /// Boots it, runs `script` (by `sh`, with [`RESULTS`] as its folder) and returns what that printed.
+    /// Boots it and runs `script` (by `sh`, with [`RESULTS`] as its folder). Returns the share of the time they were to run for which
+    /// its processors had to wait for this machine's.
     ///
     /// # Errors
     /// If it cannot boot, the script fails, or all does not end within `limit`.
-    pub(super) fn run(&self, folder: &Path, script: &str, limit: Duration) -> Result<String> {
+    pub(super) fn run(&self, folder: &Path, script: &str, limit: Duration) -> Result<f64> {
         let status = folder.join("status");
         let _ = fs::remove_file(&status);
         fs::write(folder.join("initrd"), self.initial()?)?;
@@ -130,12 +132,14 @@ impl Kernel {
             .args(share("results", folder, ""));
         let mut guest = Process::spawn(&mut command, "qemu", &folder.join("console.log"))?;
         let deadline = Instant::now() + limit;
+        let mut waited = 0.0;
         while guest.is_running() && Instant::now() < deadline {
+            waited = processor::waited(guest.id()).unwrap_or(waited);
             std::thread::sleep(Duration::from_millis(200));
         }
         let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_default();
         match read("status").trim() {
-            "0" => Ok(read("stdout")),
+            "0" => Ok(waited),
             "" if guest.is_running() => bail!("the guest did not end within {limit:?}"),
             "" => bail!("the guest died: {}", tail(&guest.log())),
             code => bail!("exit status {code} inside the guest: {}", tail(&read("stderr"))),

@@ -9,6 +9,7 @@ mod cpio;
 mod figures;
 mod generator;
 mod hosts;
+mod plan;
 mod processor;
 mod qemu;
 mod report;
@@ -30,12 +31,14 @@ use crate::uml::Release;
 use crate::{BadUse, packages, paths, program};
 use chain::{Chain, Kind, Programs};
 use figures::Figures;
+use plan::{Half, Plan};
 use processor::Meter;
 use report::Place;
-use transit::{LENGTHS, Straight};
+use transit::Straight;
 
 /// What may be said after `bench`.
-pub(crate) const ARGUMENTS: &str = "[--quick] [--only transit|hosts] [--no-guest] [--kernel 6.1|7.2] [--write]";
+pub(crate) const ARGUMENTS: &str =
+    "[--quick] [--only transit|hosts] [--no-guest] [--kernel 6.1|7.2] [--write]";
 /// The verb with which this program measures inside an enclosure; nobody types it.
 pub(crate) const HERE: &str = "bench-here";
 /// Tells it that it is in the guest.
@@ -57,85 +60,6 @@ const PROGRAMS: [(&str, &str); 6] = [
 ];
 /// Start-up times of this project's node.
 const START_UP: &str = "start-up, ms";
-
-/// Half of what there is to measure.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Half {
-    /// Frames that a node forwards for others.
-    Transit,
-    /// What hosts feel, and what an idle node costs.
-    Hosts,
-}
-
-impl Half {
-    const NAMES: [(&str, Self); 2] = [("transit", Self::Transit), ("hosts", Self::Hosts)];
-
-    fn from_name(name: &str) -> Option<Self> {
-        Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, half)| *half)
-    }
-
-    fn name(self) -> &'static str {
-        Self::NAMES.iter().find(|(_, half)| *half == self).map_or("", |(name, _)| name)
-    }
-}
-
-/// How much is measured.
-#[derive(Clone, Copy, Debug)]
-struct Plan {
-    quick: bool,
-    /// Only this; none: all.
-    only: Option<Half>,
-    rounds: usize,
-    /// How long a single run takes.
-    time: Duration,
-    /// What goes before it and is not counted.
-    warm_up: Duration,
-    /// Pings of each round trip figure.
-    pings: usize,
-    /// What runs beside pings under load, in iperf3's words: bits a second.
-    load: &'static str,
-    /// How long idle nodes are watched.
-    idle: Duration,
-}
-
-impl Plan {
-    const fn new(quick: bool, only: Option<Half>) -> Self {
-        match quick {
-            true => Self {
-                quick,
-                only,
-                rounds: 3,
-                time: Duration::from_millis(700),
-                warm_up: Duration::from_millis(200),
-                pings: 1000,
-                load: "50M",
-                idle: Duration::from_secs(10),
-            },
-            false => Self {
-                quick,
-                only,
-                rounds: 5,
-                time: Duration::from_secs(2),
-                warm_up: Duration::from_millis(300),
-                pings: 5000,
-                load: "50M",
-                idle: Duration::from_secs(60),
-            },
-        }
-    }
-
-    fn wants(&self, half: Half) -> bool {
-        self.only.is_none_or(|only| only == half)
-    }
-
-    fn lengths(&self) -> &'static [usize] {
-        if self.quick { &LENGTHS[..1] } else { &LENGTHS }
-    }
-
-    fn streams(&self) -> &'static [usize] {
-        if self.quick { &[1] } else { &[1, 4] }
-    }
-}
 
 /// What the command line asks for.
 #[derive(Debug, Eq, PartialEq)]
@@ -292,7 +216,8 @@ pub(crate) fn here(words: &[String]) -> Result<ExitCode> {
     let [results, noctule, options @ ..] = words else { bail!("too few words") };
     let is_set = |name: &str| options.iter().any(|option| option == name);
     let in_guest = is_set(IN_GUEST);
-    let mut plan = Plan::new(is_set("--quick"), options.iter().find_map(|word| Half::from_name(word)));
+    let mut plan =
+        Plan::new(is_set("--quick"), options.iter().find_map(|word| Half::from_name(word)));
     let mut kinds = vec![Kind::Noctule, Kind::Offload, Kind::Bridge, Kind::Redirect];
     if in_guest {
         kinds.push(Kind::Module);
@@ -400,10 +325,15 @@ mod tests {
         let default = Asked { quick: false, only: None, guest: Some(Release::V7_2), write: false };
         assert_eq!(parse("").unwrap(), default);
         let asked = parse("--quick --kernel 6.1 --write").unwrap();
-        assert_eq!(asked, Asked { quick: true, only: None, guest: Some(Release::V6_1), write: true });
+        assert_eq!(
+            asked,
+            Asked { quick: true, only: None, guest: Some(Release::V6_1), write: true }
+        );
         assert_eq!(parse("--only hosts").unwrap().only, Some(Half::Hosts));
         assert_eq!(parse("--no-guest").unwrap().guest, None);
-        for bad in ["--kernel", "--only", "--only nothing", "--kernel 5.10", "--nonsense", "noctule"] {
+        for bad in
+            ["--kernel", "--only", "--only nothing", "--kernel 5.10", "--nonsense", "noctule"]
+        {
             assert!(parse(bad).is_err(), "{bad}");
         }
     }

@@ -340,7 +340,8 @@ mod tests {
         code.set(R(0), 1);
         code.exit();
         code.out(0);
-        let offset = |at: usize| i16::from_ne_bytes([code.bytes[8 * at + 2], code.bytes[8 * at + 3]]);
+        let offset =
+            |at: usize| i16::from_ne_bytes([code.bytes[8 * at + 2], code.bytes[8 * at + 3]]);
         // A wide value takes two instructions: the way out is the seventh, number 6.
         assert_eq!((offset(0), offset(3)), (5, 2));
         assert_eq!(code.bytes.len(), 8 * 8);

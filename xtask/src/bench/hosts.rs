@@ -9,7 +9,8 @@ use nix::sys::socket::{MsgFlags, SockaddrIn, sendto, setsockopt, sockopt};
 
 use super::chain::Chain;
 use super::figures::{Figures, percentile};
-use super::{Plan, processor};
+use super::plan::Plan;
+use super::processor;
 use crate::lab::{Process, wait_for};
 use crate::node::Node;
 
@@ -156,9 +157,8 @@ pub(super) fn watch(figures: &mut Figures, chain: &mut Chain, time: Duration) ->
     let Some(daemon) = chain.daemon(2) else { return Ok(()) };
     figures.add(MEMORY, name, daemon.resident_bytes()? as f64 / f64::from(1 << 20));
     let daemon = daemon.id();
-    let count = |chain: &Chain| -> Result<_> {
-        Ok((processor::wake_ups(daemon)?, frames(chain.node(2))?))
-    };
+    let count =
+        |chain: &Chain| -> Result<_> { Ok((processor::wake_ups(daemon)?, frames(chain.node(2))?)) };
     let before = count(chain)?;
     sleep(time);
     let after = count(chain)?;

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 
-use super::Plan;
 use super::chain::{Chain, Kind, as_card};
 use super::figures::Figures;
 use super::generator::{self, Control, FLOWS, Generator, Traffic};
+use super::plan::Plan;
 use super::processor;
 use super::sink::Sink;
 use crate::lab::Lab;

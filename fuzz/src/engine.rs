@@ -1,13 +1,15 @@
 //! The engine: whatever neighbours, hosts, links and tools do, in whatever order.
 
 use noctule_control::{
-    Engine, IfaceSettings, Input, Limits, Link, Measured, Output, Probe, RoutingAlgorithm, Settings,
+    Engine, IfaceSettings, Input, Limits, Link, Measured, MeterRequest, Output, Probe,
+    RoutingAlgorithm, Settings,
 };
 use noctule_fib::{Counters, HashKey, Iface, Writer};
 use noctule_wire::ethernet::mesh_header;
+use noctule_wire::icmp::throughput_meter::ThroughputMeter;
 use noctule_wire::ogm2::Ogm2s;
 use noctule_wire::{
-    Client, ETHERNET_HEADER_LEN, Elp, Instant, Mac, Ogms, PacketType, SeqNo, packet,
+    Client, ETHERNET_HEADER_LEN, Elp, Icmp, Instant, Mac, Ogms, PacketType, SeqNo, packet,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,7 +60,7 @@ impl Player {
     /// Hands in one input and looks at what comes of it; how many frames and packets that is.
     fn give(&mut self, input: Input<'_>) -> usize {
         self.engine.handle(self.now, input);
-        let mut sent = 0;
+        let (mut sent, mut messages) = (0, 0);
         while let Some(output) = self.engine.poll_output() {
             match output {
                 Output::Transmit { frame, .. } => {
@@ -72,12 +74,19 @@ impl Player {
                     packet::packet_type(&packet).expect("only good packets leave");
                     assert!(packet.get(2).is_some_and(|ttl| *ttl > 0), "a spent TTL");
                 }
+                Output::MeterMessage { packet, .. } => {
+                    messages += 1;
+                    assert_eq!(packet.len(), ThroughputMeter::MESSAGE_LEN);
+                    Icmp::parse(&packet).expect("only good packets leave");
+                }
                 Output::ToHost { .. }
                 | Output::Answer(_)
+                | Output::MeterResult(_)
                 | Output::Event(_)
                 | Output::Measure { .. } => {}
             }
         }
+        assert!(messages <= 5 * 65, "more than a burst of each test at once");
         let seen = self.engine.overview();
         assert!(seen.originators <= LIMITS.originators);
         assert!(seen.local_clients <= LIMITS.local_clients + 1);
@@ -193,6 +202,19 @@ fn play(algorithm: RoutingAlgorithm, data: &[u8]) {
                 let measured = Measured::Expected(u32::from(*what) << (who & 31));
                 let neighbour = (who & 2 != 0).then(|| neighbour(*who));
                 player.give(Input::Measured { iface: iface(*who >> 2), neighbour, measured });
+            }
+            9 if who & 2 != 0 => {
+                let destination = neighbour(*who >> 2);
+                let duration = Duration::from_millis(u64::from(*what) * 100);
+                let request = MeterRequest { tool: *who, destination, duration };
+                player.give(Input::MeterStart(request));
+                if who & 0x80 != 0 {
+                    let seqno = ThroughputMeter::FIRST_SEQNO;
+                    player.give(Input::MeterRefused { destination, seqno });
+                }
+                if who & 0x40 != 0 {
+                    player.give(Input::MeterCancel { destination });
+                }
             }
             _ => player.pass(Duration::from_secs(u64::from(*who))),
         }

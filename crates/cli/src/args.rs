@@ -4,8 +4,8 @@ mod batctl;
 
 use crate::commands::{
     backbonetable, claimtable, dat_cache, events, gateways, interfaces, mcast_flags, nd_cache,
-    neighbors, originators, ping, routing_algo, run, set, statistics, status, traceroute,
-    transglobal, translate, translocal, version, vlans,
+    neighbors, originators, ping, routing_algo, run, set, statistics, status, throughputmeter,
+    traceroute, transglobal, translate, translocal, version, vlans,
 };
 use crate::failure::Failure;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -98,6 +98,9 @@ pub(crate) enum Command {
     /// Show the way to another node
     #[command(visible_alias = "tr")]
     Traceroute(traceroute::Args),
+    /// Measure how much passes to another node
+    #[command(visible_alias = "tp")]
+    Throughputmeter(throughputmeter::Args),
     /// Show this node in a few lines
     Status(status::Args),
     /// Show the version

@@ -16,6 +16,7 @@ pub(crate) mod run;
 pub(crate) mod set;
 pub(crate) mod statistics;
 pub(crate) mod status;
+pub(crate) mod throughputmeter;
 pub(crate) mod traceroute;
 pub(crate) mod transglobal;
 pub(crate) mod translate;
@@ -54,6 +55,7 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> Status {
         Command::Set(args) => set::run(common, args, out),
         Command::Ping(args) => ping::run(common, args, out),
         Command::Traceroute(args) => traceroute::run(common, args, out),
+        Command::Throughputmeter(args) => throughputmeter::run(common, args, out),
         Command::Status(args) => status::run(common, args, out),
         Command::Version(args) => version::run(common, args, out),
     }

@@ -1,15 +1,15 @@
 //! The engine: one input in, any number of outputs out.
 //!
-//! The parts (`interfaces`, `algorithm`, `translation_table`, `icmp`) know nothing of each other; this file takes what
+//! The parts (`interfaces`, `algorithm`, `translation_table`, `icmp`, `throughput_meter`) know nothing of each other; this file takes what
 //! one says and tells the others.
 
 mod run;
 
 pub use run::Engine;
 
-use crate::{HostMulticast, IfaceSettings, Measured, Settings};
+use crate::{HostMulticast, IfaceSettings, Measured, MeterRequest, MeterResult, Settings};
 use noctule_fib::{BridgeNews, Iface, NextHop, View, VlanSet};
-use noctule_wire::{Client, Mac, Vid};
+use noctule_wire::{Client, Mac, SeqNo, Vid};
 
 /// A hard interface as the operating system shows it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -99,6 +99,20 @@ pub enum Input<'a> {
     Bridge(BridgeNews),
     /// A tool sends an echo request (ICMP-17 to ICMP-20).
     Probe(Probe),
+    /// A tool wants to know how much passes to a node (TP-38); ends with [`Output::MeterResult`].
+    MeterStart(MeterRequest),
+    /// The tool has had enough of a test (TP-23).
+    MeterCancel {
+        /// To whom it goes.
+        destination: Mac,
+    },
+    /// The way out did not take an [`Output::MeterMessage`], nor those to the same node behind it (TP-09).
+    MeterRefused {
+        /// To whom.
+        destination: Mac,
+        /// Its number.
+        seqno: SeqNo,
+    },
     /// The operator changes settings.
     Settings(&'a Settings),
     /// The operator changes settings of a hard interface.
@@ -181,6 +195,18 @@ pub enum Output {
         /// From its type byte on.
         packet: Vec<u8>,
     },
+    /// Route this message of the throughput meter to an originator, with the priority of ordinary traffic. If that fails,
+    /// leave out those to the same originator that wait already, and hand in [`Input::MeterRefused`] (TP-09, TP-11).
+    MeterMessage {
+        /// To whom.
+        destination: Mac,
+        /// Its number in the test.
+        seqno: SeqNo,
+        /// From its type byte on.
+        packet: Vec<u8>,
+    },
+    /// What came of a test, for the tool that asked.
+    MeterResult(MeterResult),
     /// Hand this frame to the host by the mesh interface.
     ToHost {
         /// The whole frame.

@@ -7,6 +7,14 @@ use noctule_fib::View;
 use noctule_wire::icmp::{Message, record_route};
 use noctule_wire::{Discard, Icmp, Mac, TTL_FULL};
 
+/// The packet, if it belongs to a test of the throughput meter (ICMP-12).
+///
+/// # Errors
+/// As [`Icmp::parse`].
+pub(crate) fn metered(packet: &[u8]) -> Result<Option<Icmp<'_>>, Discard> {
+    Ok(Some(Icmp::parse(packet)?).filter(|icmp| icmp.message == Message::ThroughputMeter))
+}
+
 /// Handles an ICMP packet that the data plane handed up: it is for us, or its TTL is spent. `packet` starts with its
 /// type byte and already carries the receiving interface in its route record (ICMP-05). `probed` takes the replies to the
 /// engine's own requests: who replies, uid, sequence number and length, and says whether it was one.

@@ -21,6 +21,7 @@ mod rng;
 mod routing;
 mod settings;
 mod snapshot;
+mod throughput_meter;
 mod translation_table;
 mod tvlv;
 
@@ -35,3 +36,4 @@ pub use rng::Rng;
 pub use routing::{Metric, NeighbourRow, OriginatorRow, Routing};
 pub use settings::{GatewayMode, IfaceSettings, Limits, Settings};
 pub use snapshot::{GlobalRow, InterfaceRow, LocalRow, Overview};
+pub use throughput_meter::{MeterOutcome, MeterRequest, MeterResult};

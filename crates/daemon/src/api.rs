@@ -3,11 +3,15 @@
 
 mod events;
 mod mac;
+mod meter;
 pub(crate) mod rows;
 mod setting;
 
 pub use events::{EventRow, Subscribed};
 pub use mac::Address;
+pub use meter::{
+    METER_DURATION_MS_DEFAULT, METER_DURATION_MS_MAX, MeterEnd, MeterReport, MeterTest,
+};
 pub use rows::{
     BlaBackbone, BlaClaim, ClientFlagsRow, DatCacheRow, Gateway, GlobalClient, HardInterface,
     LanRow, LocalClient, McastFlags, McastFlagsPrivRow, McastFlagsRow, Mesh, NdCacheRow, Neighbor,
@@ -90,6 +94,13 @@ pub enum Request {
     Events,
     /// One echo request; answered when its answer arrives, or at the end of the time-out.
     Probe(Probe),
+    /// How much passes to a node; answered at the end of the test.
+    Throughputmeter(MeterTest),
+    /// Enough of the test to that node.
+    ThroughputmeterCancel {
+        /// The destination of the test.
+        destination: Address,
+    },
 }
 
 /// One echo request to an originator.
@@ -166,6 +177,10 @@ pub enum Reply {
     Event(Box<EventRow>),
     /// To [`Request::Probe`]; nothing if no answer came in time.
     Probe(Option<ProbeAnswer>),
+    /// To [`Request::Throughputmeter`].
+    Throughputmeter(MeterReport),
+    /// To [`Request::ThroughputmeterCancel`]: whether a tool of this node waited for such a test.
+    ThroughputmeterCancel(bool),
     /// To a request that cannot be carried out: one sentence.
     Error(String),
 }

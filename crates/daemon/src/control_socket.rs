@@ -9,7 +9,7 @@ mod events;
 #[cfg(test)]
 mod tests;
 
-use crate::api::{Probe, ReplyLine, SettingsRequest};
+use crate::api::{Address, MeterTest, Probe, ReplyLine, SettingsRequest};
 use crate::offload::Account;
 use crate::wake::Wake;
 use connection::Connection;
@@ -55,6 +55,14 @@ pub(crate) enum Question {
         uid: u8,
         probe: Probe,
     },
+    /// Find out how much passes to a node; the answer is to come when that is known.
+    Meter {
+        /// Names the connection.
+        tool: u8,
+        test: MeterTest,
+    },
+    /// End the test to that node.
+    MeterCancel { destination: Address },
 }
 
 /// What the engine thread can show.

@@ -9,6 +9,7 @@ mod gateway;
 mod interfaces;
 mod links;
 mod mesh_interface;
+mod meters;
 mod multicast;
 mod probes;
 mod rest;
@@ -18,6 +19,7 @@ mod tables;
 pub(crate) use gateway::WithoutGateway;
 pub(crate) use links::Ports;
 pub(crate) use mesh_interface::{MeshInterface, derived_mac, locally_administered, offload};
+pub(crate) use meters::Meters;
 pub(crate) use multicast::PERIOD as MULTICAST_PERIOD;
 pub(crate) use probes::Probes;
 pub(crate) use rest::Rest;
@@ -94,6 +96,7 @@ pub(crate) struct Node {
     pub(crate) hints: Receiver<Hint>,
     pub(crate) questions: Receiver<Asked>,
     pub(crate) probes: Probes,
+    pub(crate) meters: Meters,
     pub(crate) verbosity: Verbosity,
     /// Tools that listen to events.
     pub(crate) hub: Hub,
@@ -258,6 +261,11 @@ impl Node {
                     let _ = answer.try_send(ReplyLine::new(reply));
                 }
                 Question::Probe { uid, probe } => self.start_probe(uid, probe, answer),
+                Question::Meter { tool, test } => self.start_meter(tool, test, answer),
+                Question::MeterCancel { destination } => {
+                    let reply = Reply::ThroughputmeterCancel(self.cancel_meter(destination));
+                    let _ = answer.try_send(ReplyLine::new(reply));
+                }
             }
         }
         None

@@ -9,8 +9,8 @@ use crate::netlink::{
     Speedometer, check_hard_interface, is_held_by_another, other_meshes,
 };
 use crate::node::{
-    End, MULTICAST_PERIOD, MeshInterface, Node, Ports, Probes, Rest, WithoutGateway, WorkerLine,
-    derived_mac, locally_administered, offload,
+    End, MULTICAST_PERIOD, MeshInterface, Meters, Node, Ports, Probes, Rest, WithoutGateway,
+    WorkerLine, derived_mac, locally_administered, offload,
 };
 use crate::offload::Offload;
 use crate::settings::{Config, InterfaceConfig};
@@ -192,6 +192,7 @@ fn start(config: Config, signals: SignalFd, links: &Links) -> Result<Started, St
         hints,
         questions,
         probes: Probes::default(),
+        meters: Meters::default(),
         verbosity,
         hub: Hub::default(),
         without_gateway: WithoutGateway::new(Arc::clone(&worker_counters)),

@@ -53,6 +53,8 @@ fn every_request_has_its_row() {
         "settings",
         "events",
         "probe",
+        "throughputmeter",
+        "throughputmeter_cancel",
     ] {
         assert!(cells.contains(&request), "{request}");
         let line = format!("{{\"noctule\":1,\"request\":\"{request}\"}}");
@@ -63,5 +65,5 @@ fn every_request_has_its_row() {
     }
     let unknown = noctule_daemon::api::RequestLine::parse(br#"{"noctule":1,"request":"?"}"#);
     let named = unknown.unwrap_err().matches('`').count() / 2 - 1;
-    assert_eq!(named, 19, "the list of requests above is complete");
+    assert_eq!(named, 21, "the list of requests above is complete");
 }

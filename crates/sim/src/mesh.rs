@@ -384,6 +384,11 @@ impl Mesh {
         self.carry_out(node, turn);
     }
 
+    /// What came of the throughput meter's tests that this node started, oldest first.
+    pub fn meter_results(&self, node: NodeId) -> &[noctule_control::MeterResult] {
+        &self.nodes[usize::from(node.0)].meter_results
+    }
+
     /// Puts a frame on a port as if it had come from a link: for hostile neighbours.
     pub fn inject(&mut self, node: NodeId, iface: usize, frame: &[u8]) {
         let iface = Iface::new(iface).expect("a port");

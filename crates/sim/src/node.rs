@@ -2,10 +2,12 @@
 
 use crate::NodeId;
 use crate::mesh::wall_clock;
-use noctule_control::{Engine, Event, IfaceSettings, Input, Measured, Output, Settings};
+use noctule_control::{
+    Engine, Event, IfaceSettings, Input, Measured, MeterResult, Output, Settings,
+};
 use noctule_dataplane::pipeline::{PipelineSettings, egress};
 use noctule_dataplane::{Hint, Outlet, Pipeline};
-use noctule_fib::{Counters, Fib, HashKey, Iface, Writer};
+use noctule_fib::{Counters, Fib, HashKey, Iface, View, Writer};
 use noctule_wire::{Discard, Instant, Mac, SeqNo};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,6 +22,7 @@ pub(crate) struct Node {
     pub(crate) counters: [Arc<Counters>; 2],
     pub(crate) mesh_mac: Mac,
     pub(crate) events: Vec<(Instant, Event)>,
+    pub(crate) meter_results: Vec<MeterResult>,
     /// What the interfaces say of their speed, Mbit/s, where that is not 10,000.
     pub(crate) speeds: BTreeMap<Iface, u32>,
     /// Whether the node takes part; a dead one neither hears nor speaks.
@@ -76,6 +79,7 @@ impl Node {
             counters,
             mesh_mac,
             events: Vec::new(),
+            meter_results: Vec::new(),
             speeds: BTreeMap::new(),
             alive: true,
         }
@@ -174,6 +178,24 @@ impl Node {
                             counters.discard(discard);
                         }
                     }
+                    Output::MeterMessage { destination, seqno, packet } => {
+                        let guard = self.fib.pin();
+                        let counters = &self.counters[0];
+                        let view = View::Default;
+                        let sent = egress::send_to_originator(
+                            &guard,
+                            counters,
+                            destination,
+                            view,
+                            0,
+                            &packet,
+                            turn,
+                        );
+                        if sent.is_err() {
+                            self.engine.handle(now, Input::MeterRefused { destination, seqno });
+                        }
+                    }
+                    Output::MeterResult(result) => self.meter_results.push(result),
                     Output::ToHost { frame } => turn.delivered.push(frame),
                     Output::Answer(_) => {}
                     Output::Measure { iface, neighbour } => {

@@ -46,7 +46,6 @@ const ABSENT: &[(&str, &str, &str)] = &[
         "td",
         "none here: tcpdump and Wireshark show the frames, like \"tcpdump -i wlan0 ether proto 0x4305\"",
     ),
-    ("throughputmeter", "tp", "none here: measure between two hosts, with iperf3 for instance"),
 ];
 
 /// Finds out what a device is.

@@ -8,6 +8,7 @@ use crate::interfaces::Interfaces;
 use crate::link_mtu::LinkMtus;
 use crate::multicast::Multicast;
 use crate::routing::RoutingEvent;
+use crate::throughput_meter::ThroughputMeter;
 use crate::translation_table::{Disposition, TranslationTable};
 use crate::{
     BackboneRow, ClaimRow, Context, Event, GatewayRow, GlobalRow, Input, InterfaceRow, LocalRow,
@@ -38,6 +39,7 @@ pub struct Engine {
     dat: DistributedArpTable,
     gateway: GatewayChoice,
     bridge: BridgeLoopAvoidance,
+    meter: ThroughputMeter,
     fib: Writer,
     counters: Arc<Counters>,
     outputs: VecDeque<Output>,
@@ -72,6 +74,7 @@ impl Engine {
             dat: DistributedArpTable::default(),
             gateway: GatewayChoice::default(),
             bridge: BridgeLoopAvoidance::new(),
+            meter: ThroughputMeter::default(),
             fib,
             counters,
             outputs: VecDeque::new(),
@@ -164,6 +167,17 @@ impl Engine {
                     .map(|interface| interface.link.mac);
                 icmp::on_probe(&mut ctx, parts.routing, exit, probe);
             }
+            Input::MeterStart(request) => {
+                let (mut ctx, parts) = self.split(now);
+                parts.meter.start(&mut ctx, parts.routing, request);
+            }
+            Input::MeterCancel { destination } => {
+                let (mut ctx, parts) = self.split(now);
+                parts.meter.cancel(&mut ctx, destination);
+            }
+            Input::MeterRefused { destination, seqno } => {
+                self.meter.refused(now, destination, seqno);
+            }
             Input::Settings(settings) => {
                 // The algorithm is chosen once.
                 let routing_algorithm = self.settings.routing_algorithm;
@@ -210,6 +224,7 @@ impl Engine {
             .min(self.link_mtus.next_deadline())
             .min(self.gateway.next_deadline())
             .min(self.bridge.next_deadline())
+            .min(self.meter.next_deadline())
     }
 
     /// The settings in force.
@@ -377,6 +392,9 @@ impl Engine {
                 let (_, destination) = packet::unicast_style(frame.payload)?;
                 let for_me = self.interfaces.is_mine(destination);
                 let (mut ctx, parts) = self.split(now);
+                if for_me && let Some(icmp) = icmp::metered(frame.payload)? {
+                    return parts.meter.on_packet(&mut ctx, parts.routing, &icmp);
+                }
                 let routing = &*parts.routing;
                 let probed = |by, uid, seqno, len| {
                     let speaks_as = |hop| routing.speaks_as(hop, by);
@@ -429,6 +447,9 @@ impl Engine {
         }
         if parts.bridge.next_deadline() <= now {
             parts.bridge.on_deadline(&mut ctx, parts.routing);
+        }
+        if parts.meter.next_deadline() <= now {
+            parts.meter.on_deadline(&mut ctx);
         }
         if ctx.settings.mtu_probing {
             parts.link_mtus.on_deadline(&mut ctx, parts.interfaces, parts.routing);
@@ -581,6 +602,7 @@ impl Engine {
             link_mtus: &mut self.link_mtus,
             gateway: &mut self.gateway,
             bridge: &mut self.bridge,
+            meter: &mut self.meter,
         };
         (ctx, parts)
     }
@@ -599,6 +621,7 @@ struct Parts<'a> {
     link_mtus: &'a mut LinkMtus,
     gateway: &'a mut GatewayChoice,
     bridge: &'a mut BridgeLoopAvoidance,
+    meter: &'a mut ThroughputMeter,
 }
 
 /// The TVLV area of the own OGM that is about to leave (IV-17): the containers of the translation table, as long as there

@@ -3,19 +3,23 @@
 use super::events::{Subscription, subscription};
 use super::{Asked, Question, Service, Slot, Table};
 use crate::api::{
-    PROBE_TIMEOUT_MS_MAX, Pairs, Probe, REQUEST_LEN_MAX, Reply, ReplyLine, Request, RequestLine,
-    Statistics,
+    METER_DURATION_MS_MAX, MeterTest, PROBE_TIMEOUT_MS_MAX, Pairs, Probe, REQUEST_LEN_MAX, Reply,
+    ReplyLine, Request, RequestLine, Statistics,
 };
 use crate::entropy;
-use crossbeam_channel::{Receiver, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use noctule_fib::Counter;
 use noctule_wire::Discard;
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 /// How long the engine thread may take for a table. It takes milliseconds.
 const TABLE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often a tool that waits for the end of a test is looked at.
+const TOOL_LOOKED_AT: Duration = Duration::from_millis(100);
 /// Longer than any answer of the kernel takes; a probe's own time-out is what the tool asked for.
 const BUFFER_LEN: usize = 8 * 1024;
 
@@ -87,6 +91,10 @@ impl Connection {
         let table = match request {
             Request::Statistics => return ReplyLine::new(Reply::Statistics(self.statistics())),
             Request::Probe(probe) => return self.probe(probe),
+            Request::Throughputmeter(test) => return self.meter(test),
+            Request::ThroughputmeterCancel { destination } => {
+                return self.answer_of(Question::MeterCancel { destination });
+            }
             Request::Settings(wanted) => return self.answer_of(Question::Settings(wanted)),
             Request::AddInterface { interface, wait } => {
                 return self.answer_of(Question::AddInterface { name: interface, wait });
@@ -154,6 +162,41 @@ impl Connection {
                 .unwrap_or_else(|_| ReplyLine::new(Reply::Probe(None))),
             Err(sentence) => error(sentence),
         }
+    }
+
+    /// Waits for the end of a test, and ends it when the tool goes.
+    fn meter(&self, test: MeterTest) -> ReplyLine {
+        if !(1..=METER_DURATION_MS_MAX).contains(&test.duration_ms) {
+            return error(&format!("duration_ms must be 1 to {METER_DURATION_MS_MAX}"));
+        }
+        let destination = test.destination;
+        if !destination.0.is_station() {
+            return error("destination must be the address of one station");
+        }
+        let answer = match self.ask(Question::Meter { tool: self.uid, test }) {
+            Ok(answer) => answer,
+            Err(sentence) => return error(sentence),
+        };
+        let mut cancelled = false;
+        loop {
+            match answer.recv_timeout(TOOL_LOOKED_AT) {
+                Ok(reply) => return reply,
+                Err(RecvTimeoutError::Disconnected) => return error("the daemon is stopping"),
+                Err(RecvTimeoutError::Timeout) if !cancelled && self.tool_left() => {
+                    // Where the engine has no time for it, it is asked again.
+                    cancelled = self.ask(Question::MeterCancel { destination }).is_ok();
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+
+    /// Whether nobody is there any more. A tool that only has nothing further to say is still there.
+    fn tool_left(&self) -> bool {
+        let mut fds = [PollFd::new(self.stream.as_fd(), PollFlags::empty())];
+        let gone = PollFlags::POLLHUP | PollFlags::POLLERR;
+        poll(&mut fds, PollTimeout::ZERO).is_ok()
+            && fds[0].revents().is_some_and(|events| events.intersects(gone))
     }
 
     fn ask(&self, question: Question) -> Result<Receiver<ReplyLine>, &'static str> {

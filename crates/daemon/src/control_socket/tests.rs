@@ -1,7 +1,9 @@
 //! The server with a stand-in for the engine thread, and tools that behave badly.
 
 use super::*;
-use crate::api::{EventRow, Reply, Request, RequestLine, Statistics};
+use crate::api::{
+    Address, EventRow, MeterEnd, MeterReport, Reply, Request, RequestLine, Statistics,
+};
 use crossbeam_channel::bounded;
 use noctule_fib::Counter;
 use noctule_wire::Discard;
@@ -38,6 +40,7 @@ impl Server {
         let acceptor = Acceptor::start(listener, service).unwrap();
         let engine = thread::spawn(move || {
             let mut probes = Vec::new();
+            let mut tests: Vec<Sender<ReplyLine>> = Vec::new();
             let mut hub = Hub::default();
             for Asked { question, answer } in asked {
                 match question {
@@ -58,6 +61,15 @@ impl Server {
                         happenings(&mut hub, 3);
                     }
                     Question::Probe { .. } => probes.push(answer),
+                    Question::Meter { .. } => tests.push(answer),
+                    Question::MeterCancel { destination } => {
+                        let reply = Reply::ThroughputmeterCancel(!tests.is_empty());
+                        drop(answer.send(ReplyLine::new(reply)));
+                        for tool in tests.drain(..) {
+                            let report = cancelled(destination);
+                            drop(tool.send(ReplyLine::new(Reply::Throughputmeter(report))));
+                        }
+                    }
                 }
             }
         });
@@ -79,6 +91,17 @@ impl Drop for Server {
         if !thread::panicking() {
             self.engine.take().unwrap().join().unwrap();
         }
+    }
+}
+
+fn cancelled(orig_address: Address) -> MeterReport {
+    MeterReport {
+        result: MeterEnd::Cancelled,
+        orig_address,
+        tpmeter_test_time: 700,
+        tpmeter_bytes: 1476,
+        tpmeter_cookie: 1,
+        answered_by: None,
     }
 }
 
@@ -360,4 +383,47 @@ fn gw_77_a_slow_reader_learns_what_it_missed() {
     let got = told.take();
     let last = one + ROOM as u64 + 2;
     assert_eq!(got[got.len() - 2..], [(last - 2, Some(2)), (last, None)]);
+}
+
+const METER: &[u8] =
+    b"{\"noctule\":1,\"request\":\"throughputmeter\",\"destination\":\"02:00:00:00:00:02\"}\n";
+
+#[test]
+fn tp_23_a_test_is_ended_by_another_connection() {
+    let server = Server::start();
+    let (waiting, other) = (server.connect(), server.connect());
+    (&waiting).write_all(METER).unwrap();
+    let cancel: &[u8] = b"{\"noctule\":1,\"request\":\"throughputmeter_cancel\",\"destination\":\"02:00:00:00:00:02\"}\n";
+    while ask(&other, cancel) != Reply::ThroughputmeterCancel(true) {}
+    let Reply::Throughputmeter(report) = read_line(&waiting).unwrap().reply else {
+        panic!("a report")
+    };
+    assert_eq!((report.result, report.tpmeter_bytes), (MeterEnd::Cancelled, 1476));
+    for bad in [
+        "\"destination\":\"02:00:00:00:00:02\",\"duration_ms\":0",
+        "\"destination\":\"02:00:00:00:00:02\",\"duration_ms\":3600001",
+        "\"destination\":\"ff:ff:ff:ff:ff:ff\"",
+    ] {
+        let line = format!("{{\"noctule\":1,\"request\":\"throughputmeter\",{bad}}}\n");
+        assert!(matches!(ask(&other, line.as_bytes()), Reply::Error(_)), "{bad}");
+    }
+}
+
+/// The places of tools that went in the middle of a test are free again.
+#[test]
+fn tp_23_a_test_ends_when_its_tool_goes() {
+    let server = Server::start();
+    for _ in 0..CONNECTIONS_MAX {
+        (&server.connect()).write_all(METER).unwrap();
+    }
+    let neighbors = b"{\"noctule\":1,\"request\":\"neighbors\"}\n";
+    loop {
+        let stream = server.connect();
+        // One that finds no place is closed at once.
+        let _ = (&stream).write_all(neighbors);
+        if matches!(read_line(&stream), Some(ReplyLine { reply: Reply::Neighbors(_), .. })) {
+            break;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
 }

@@ -6,7 +6,7 @@ use noctule_dataplane::packet::SendError;
 use noctule_dataplane::pipeline::egress::send_to_originator;
 use noctule_dataplane::tap::WriteError;
 use noctule_dataplane::{Hint, Outlet};
-use noctule_fib::{Counter, Iface};
+use noctule_fib::{Counter, Iface, View};
 use noctule_wire::{Discard, Instant, Mac};
 use std::time::Duration;
 use tracing::{debug, info, warn};
@@ -17,25 +17,26 @@ const TABLE_FULL_EVERY: Duration = Duration::from_secs(60);
 impl Node {
     /// Does everything that the engine has put out.
     pub(super) fn carry_out(&mut self, now: Instant) {
+        // To whom messages of the throughput meter do not leave at the moment.
+        let mut refused = None;
         while let Some(output) = self.engine.poll_output() {
             match output {
                 Output::Transmit { iface, frame } => {
-                    self.count(ControlOutlet(&self.ports).transmit(iface, 0, &[&frame]))
+                    self.count(ControlOutlet::urgent(&self.ports).transmit(iface, 0, &[&frame]))
                 }
                 Output::ToOriginator { destination, view, packet } => {
-                    let guard = self.fib.pin();
-                    let mut out = ControlOutlet(&self.ports);
-                    let sent = send_to_originator(
-                        &guard,
-                        &self.counters,
-                        destination,
-                        view,
-                        0,
-                        &packet,
-                        &mut out,
-                    );
-                    self.count(sent);
+                    let mut out = ControlOutlet::urgent(&self.ports);
+                    self.count(self.to_originator(destination, view, &packet, &mut out));
                 }
+                Output::MeterMessage { destination, .. } if refused == Some(destination) => {}
+                Output::MeterMessage { destination, seqno, packet } => {
+                    let mut out = ControlOutlet { ports: &self.ports, bulk: true };
+                    if self.to_originator(destination, View::Default, &packet, &mut out).is_err() {
+                        refused = Some(destination);
+                        self.engine.handle(now, Input::MeterRefused { destination, seqno });
+                    }
+                }
+                Output::MeterResult(result) => self.meters.ended(result),
                 Output::Measure { iface, neighbour } => self.measure(now, iface, neighbour),
                 Output::ToHost { frame } => self.to_host(&frame),
                 Output::Answer(answer) => self.probes.answered(now, answer),
@@ -48,6 +49,17 @@ impl Node {
                 }
             }
         }
+    }
+
+    fn to_originator(
+        &self,
+        destination: Mac,
+        view: View,
+        packet: &[u8],
+        out: &mut ControlOutlet<'_>,
+    ) -> Result<(), Discard> {
+        let guard = self.fib.pin();
+        send_to_originator(&guard, &self.counters, destination, view, 0, packet, out)
     }
 
     /// Asks the kernel how fast a link is, and tells the engine.
@@ -141,13 +153,24 @@ impl Node {
     }
 }
 
-/// The engine thread's way out: by sockets of its own, which have the priority of control traffic (IV-34).
-struct ControlOutlet<'p>(&'p Ports);
+/// The engine thread's way out: by sockets of its own, which have the priority of control traffic (IV-34) except for what
+/// is sent in bulk.
+struct ControlOutlet<'p> {
+    ports: &'p Ports,
+    bulk: bool,
+}
+
+impl<'p> ControlOutlet<'p> {
+    const fn urgent(ports: &'p Ports) -> Self {
+        Self { ports, bulk: false }
+    }
+}
 
 impl Outlet for ControlOutlet<'_> {
     fn transmit(&mut self, iface: Iface, _: u8, parts: &[&[u8]]) -> Result<(), Discard> {
-        let sender = self.0.sender(iface).ok_or(Discard::Inactive)?;
-        sender.send(parts).map_err(|error| match error {
+        let sender = self.ports.sender(iface).ok_or(Discard::Inactive)?;
+        let sent = if self.bulk { sender.send_bulk(parts) } else { sender.send(parts) };
+        sent.map_err(|error| match error {
             SendError::Link(_) => Discard::Inactive,
             SendError::Length { .. } => Discard::TooLong,
             SendError::Busy => Discard::QueueFull,

@@ -2,11 +2,14 @@
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use noctule_fib::Iface;
-use noctule_wire::Discard;
+use noctule_wire::icmp::Message;
+use noctule_wire::{Discard, ETHERNET_HEADER_LEN, Icmp};
 
 /// Control packets that wait for the engine: more than 200 originators send in one interval over four neighbours. What
 /// comes when it is full is lost, like in the air.
 const PUNTS_MAX: usize = 1024;
+/// Of these, packets of the throughput meter, which come as fast as a link carries them: they leave room for all others.
+const METERED_MAX: usize = PUNTS_MAX / 2;
 /// Buffers that grew beyond this, in bytes, are not kept: only full tables of many clients are that long.
 const BUFFER_KEPT_MAX: usize = 2048;
 /// Buffers that are kept for the next packets.
@@ -43,7 +46,8 @@ pub(crate) fn queue() -> (Punts, Punted) {
 impl Punts {
     /// Puts in a copy of `frame`. Allocates only while the queue is longer than it has ever been.
     pub(super) fn push(&mut self, iface: Iface, frame: &[u8]) -> Result<(), Discard> {
-        if self.full.is_full() {
+        let places = if is_metered(frame) { METERED_MAX } else { PUNTS_MAX };
+        if self.full.len() >= places {
             return Err(Discard::QueueFull);
         }
         let mut buffer = self.empty.try_recv().unwrap_or_default();
@@ -51,6 +55,12 @@ impl Punts {
         buffer.extend_from_slice(frame);
         self.full.try_send(Punt { iface, frame: buffer }).map_err(|_| Discard::QueueFull)
     }
+}
+
+/// Whether a frame belongs to a test of the throughput meter.
+fn is_metered(frame: &[u8]) -> bool {
+    let icmp = frame.get(ETHERNET_HEADER_LEN..).map(Icmp::parse);
+    icmp.is_some_and(|icmp| icmp.is_ok_and(|icmp| icmp.message == Message::ThroughputMeter))
 }
 
 impl Punted {
@@ -89,6 +99,19 @@ mod tests {
         }
         assert!(punted.pop().is_none());
         punts.push(iface(), b"again").unwrap();
+    }
+
+    #[test]
+    fn a_flood_of_the_throughput_meter_leaves_room_for_others() {
+        let (mut punts, _punted) = queue();
+        let mut metered = vec![0; ETHERNET_HEADER_LEN];
+        metered.extend([0x43, 15, 50, 15]);
+        metered.resize(ETHERNET_HEADER_LEN + Icmp::THROUGHPUT_LEN, 0);
+        let taken = (0..PUNTS_MAX).filter(|_| punts.push(iface(), &metered).is_ok()).count();
+        assert_eq!(taken, METERED_MAX);
+        let mut echo = metered.clone();
+        echo[ETHERNET_HEADER_LEN + 3] = 8;
+        punts.push(iface(), &echo).unwrap();
     }
 
     #[test]

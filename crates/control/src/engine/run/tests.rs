@@ -7,6 +7,7 @@ mod gateway;
 mod interfaces;
 mod link_mtu;
 mod settings;
+mod throughput_meter;
 mod vlans;
 
 use super::*;
@@ -25,6 +26,9 @@ struct Segment {
     nodes: Vec<Engine>,
     answers: Vec<crate::ProbeAnswer>,
     to_originator: Vec<(usize, Mac, Vec<u8>)>,
+    /// Messages of the throughput meter, which are not carried by themselves.
+    metered: Vec<(usize, Vec<u8>)>,
+    results: Vec<(usize, crate::MeterResult)>,
     transmitted: usize,
     /// Whether echo requests are kept instead of carried.
     keep_probes: bool,
@@ -51,6 +55,8 @@ impl Segment {
             nodes: vec![],
             answers: vec![],
             to_originator: vec![],
+            metered: vec![],
+            results: vec![],
             transmitted: 0,
             keep_probes: false,
             asked: vec![],
@@ -85,6 +91,8 @@ impl Segment {
                             frame.extend(packet);
                             frames.push((node, frame));
                         }
+                        Output::MeterMessage { packet, .. } => self.metered.push((node, packet)),
+                        Output::MeterResult(result) => self.results.push((node, result)),
                         Output::Answer(answer) => self.answers.push(answer),
                         Output::ToHost { .. } | Output::Event(_) | Output::Measure { .. } => {}
                     }

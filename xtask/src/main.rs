@@ -65,7 +65,7 @@ const VERBS: &[Verb] = &[
     },
     Verb {
         name: "netns",
-        arguments: "[CASE...]",
+        arguments: "[--backend auto|packet|xdp] [CASE...]",
         about: "real nodes on this kernel, in network namespaces",
         run: netns::main,
     },

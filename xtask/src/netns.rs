@@ -22,6 +22,7 @@ mod segmentation;
 mod settings;
 mod start;
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -30,8 +31,8 @@ use anyhow::{Context, Result};
 
 use crate::cases::{self, Case, SideBySide, cases};
 use crate::lab::{Lab, Side, enclose};
-use crate::node::Node;
-use crate::program;
+use crate::node::{self, Node};
+use crate::{BadUse, program};
 
 /// For whatever must come sooner or later, on a slow machine.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -114,15 +115,23 @@ const CASES: &[Case] = cases![
 
 /// Runs the cases: all of them side by side, or those that the command line names one after the other.
 pub(crate) fn main(arguments: &[String]) -> Result<ExitCode> {
-    let program = program::noctule()?;
-    if arguments.is_empty() {
-        let environment = &[(program::VARIABLE, program.as_os_str())];
-        return SideBySide { verb: "netns", environment }.run(CASES);
+    let (backend, wanted) = match arguments {
+        [flag, backend, wanted @ ..] if flag == "--backend" => (backend.as_str(), wanted),
+        wanted => ("", wanted),
+    };
+    if !["", "auto", "packet", "xdp"].contains(&backend) {
+        return Err(BadUse::because(format!("--backend wants auto, packet or xdp, not {backend}")));
     }
-    if let Side::Outside(code) = enclose(&[(program::VARIABLE, program.as_os_str())])? {
+    let program = program::noctule()?;
+    let environment =
+        [(program::VARIABLE, program.as_os_str()), (node::BACKEND, OsStr::new(backend))];
+    if wanted.is_empty() {
+        return SideBySide { verb: "netns", environment: &environment }.run(CASES);
+    }
+    if let Side::Outside(code) = enclose(&environment)? {
         return Ok(code);
     }
-    cases::run(CASES, arguments)
+    cases::run(CASES, wanted)
 }
 
 /// The program under test.

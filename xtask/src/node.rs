@@ -17,6 +17,9 @@ const SOON: Duration = Duration::from_secs(20);
 /// How long it may take to end after a signal.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 
+/// Names the backend that every node is to use, unless a case chooses one itself; empty: whichever the node takes.
+pub(crate) const BACKEND: &str = "NOCTULE_BACKEND";
+
 /// A node: a namespace, its links, and, while it runs, the daemon in it.
 pub(crate) struct Node {
     pub(crate) namespace: Namespace,
@@ -106,8 +109,17 @@ impl Node {
         let socket = self.socket.display().to_string();
         let run = [program.as_str(), "run", "--mesh", "bat0", "--socket", &socket];
         let hard = interfaces.iter().flat_map(|name| ["--interface", name.as_ref()]);
-        let words: Vec<&str> =
+        let mut words: Vec<&str> =
             through.iter().copied().chain(run).chain(hard).chain(extra.iter().copied()).collect();
+        let backend = std::env::var(BACKEND).unwrap_or_default();
+        if !backend.is_empty() && !extra.contains(&"--backend") {
+            words.extend(["--backend", &backend]);
+        }
+        if words.ends_with(&["--backend", "xdp"]) {
+            for name in interfaces {
+                self.leave_tags(name.as_ref())?;
+            }
+        }
         check_tun()?;
         let mut daemon = self.namespace.spawn("noctule", &words)?;
         let ready = || {
@@ -120,6 +132,15 @@ impl Node {
         ensure!(daemon.is_running(), "noctule ended: {}", daemon.log().trim_end());
         self.daemon = Some(daemon);
         self.namespace.add_address("bat0", &format!("{}/24", self.address()))
+    }
+
+    /// Lets a link's driver leave VLAN tags in the frames, as AF_XDP must have it.
+    pub(crate) fn leave_tags(&self, link: &str) -> Result<()> {
+        // A link that does not exist yet has its tags taken when it is there.
+        if self.namespace.find_link(link)?.is_some() {
+            self.namespace.run(&["ethtool", "-K", link, "rxvlan", "off"], SOON)?.success()?;
+        }
+        Ok(())
     }
 
     /// The running daemon.

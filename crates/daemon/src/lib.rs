@@ -4,6 +4,7 @@
 //! other. Nothing here decides anything about the mesh: the engine and the pipeline do.
 
 pub mod api;
+mod backends;
 mod clock;
 mod control_socket;
 mod entropy;

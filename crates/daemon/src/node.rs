@@ -25,6 +25,7 @@ pub(crate) use probes::Probes;
 pub(crate) use rest::Rest;
 
 use crate::api::{Reply, ReplyLine};
+use crate::backends::Backends;
 use crate::clock::{Clock, poll_timeout_ms};
 use crate::control_socket::{Asked, Hub, Question, Table};
 use crate::log::Verbosity;
@@ -90,6 +91,7 @@ pub(crate) struct Node {
     pub(crate) counters: Arc<Counters>,
     pub(crate) ports: Ports,
     pub(crate) offload: Offload,
+    pub(crate) backends: Backends,
     pub(crate) mesh: MeshInterface,
     pub(crate) worker: WorkerLine,
     pub(crate) punted: Punted,
@@ -287,7 +289,9 @@ impl Node {
         let mut used = OTHERS;
         let listened_to = if rest_ends.is_some() { 0 } else { IFACES_MAX };
         for receiver in self.ports.control().take(listened_to) {
-            fds[used] = PollFd::new(receiver.as_fd(), PollFlags::POLLIN);
+            // A control socket is one descriptor.
+            let Some(fd) = receiver.fds().next() else { continue };
+            fds[used] = PollFd::new(fd, PollFlags::POLLIN);
             used += 1;
         }
         let timeout = PollTimeout::try_from(timeout_ms).unwrap_or(PollTimeout::MAX);

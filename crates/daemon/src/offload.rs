@@ -73,6 +73,20 @@ impl Offload {
         }
     }
 
+    /// None, for this reason.
+    pub(crate) fn none(keep: bool, mesh: &str, because: &str) -> Self {
+        if let Ok(place) = pins::place(mesh) {
+            pins::clear(&place);
+        }
+        info!("packets in transit are forwarded by this process: {because}");
+        Self { active: None, because: Some(because.into()), keep }
+    }
+
+    /// Whether there is a program.
+    pub(crate) fn is_active(&self) -> bool {
+        self.active.is_some()
+    }
+
     fn without(choice: OffloadChoice, keep: bool, error: &OpenError) -> Self {
         let because = error.to_string();
         if choice == OffloadChoice::Auto {

@@ -1,6 +1,6 @@
 //! A receiving socket, and what it dropped by itself.
 
-use noctule_dataplane::packet::Receiver;
+use noctule_dataplane::link::Receiver;
 use noctule_fib::Counters;
 use noctule_wire::Discard;
 

@@ -1,6 +1,7 @@
 //! Running a node: every check first, then everything that is made, then the threads; and all of it undone at the end,
 //! whichever way the end comes.
 
+use crate::backends::Backends;
 use crate::clock::{self, Clock};
 use crate::control_socket::{Acceptor, Hub, QUESTIONS_MAX, Service};
 use crate::instance::{Instance, NoInstance};
@@ -13,7 +14,7 @@ use crate::node::{
     WorkerLine, derived_mac, locally_administered, offload,
 };
 use crate::offload::Offload;
-use crate::settings::{Config, InterfaceConfig};
+use crate::settings::{BackendChoice, Config, InterfaceConfig, OffloadChoice};
 use crate::wake::Wake;
 use crate::worker::{self, Command, Worker};
 use crate::{entropy, log, rights};
@@ -146,8 +147,14 @@ fn start(config: Config, signals: SignalFd, links: &Links) -> Result<Started, St
     let mut fib = Writer::new(hash_key, other_seed as u16, clock::broadcast_seqno(wall));
     let reader = fib.reader();
     let followed = (fib.reader(), fib.watch());
-    let offload =
-        Offload::start(config.offload, config.offload_keep, &config.mesh, followed, clock.now());
+    // Asked for by name, the backend goes before an offload that was not.
+    let offload = if config.backend == BackendChoice::Xdp && config.offload == OffloadChoice::Auto {
+        let because = "the xdp backend takes frames before an offload could";
+        Offload::none(config.offload_keep, &config.mesh, because)
+    } else {
+        Offload::start(config.offload, config.offload_keep, &config.mesh, followed, clock.now())
+    };
+    let backends = Backends::new(config.backend, offload.is_active());
     let engine_counters = Arc::new(Counters::default());
     let worker_counters = Arc::new(Counters::default());
     let pipeline =
@@ -182,6 +189,7 @@ fn start(config: Config, signals: SignalFd, links: &Links) -> Result<Started, St
         clock,
         ports: Ports::new(&config.interfaces),
         offload,
+        backends,
         config,
         engine,
         fib: reader,

@@ -85,6 +85,8 @@ pub struct Written {
     pub rx_frames: Option<i64>,
     /// Frames that each interface can send at once.
     pub tx_frames: Option<i64>,
+    /// By what data comes from the hard interfaces and leaves by them: auto, packet or xdp.
+    pub backend: Option<String>,
     /// Whether the kernel forwards packets in transit: auto, off or tc.
     pub offload: Option<String>,
     /// Whether it goes on doing so when the daemon is stopped.
@@ -160,6 +162,7 @@ const KEYS: &[&str] = &[
     "gateway_class",
     "rx_frames",
     "tx_frames",
+    "backend",
     "offload",
     "offload_keep",
     "interface",
@@ -229,6 +232,23 @@ impl LogLevel {
     ];
 }
 
+/// By what data comes from the hard interfaces and leaves by them.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum BackendChoice {
+    /// By AF_XDP where that is better than AF_PACKET.
+    #[default]
+    Auto,
+    /// By AF_PACKET.
+    Packet,
+    /// By AF_XDP wherever it can be; where it cannot, that is a warning.
+    Xdp,
+}
+
+impl BackendChoice {
+    const NAMES: [(&'static str, Self); 3] =
+        [("auto", Self::Auto), ("packet", Self::Packet), ("xdp", Self::Xdp)];
+}
+
 /// Whether the kernel forwards packets in transit.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum OffloadChoice {
@@ -271,6 +291,8 @@ pub struct Config {
     pub rx_frames: u32,
     /// Frames that each interface can send at once.
     pub tx_frames: u32,
+    /// By what data comes and leaves.
+    pub backend: BackendChoice,
     /// Whether the kernel forwards packets in transit.
     pub offload: OffloadChoice,
     /// Whether it goes on doing so when the daemon is stopped.
@@ -374,6 +396,7 @@ impl Written {
             gw_sel_class: self.gw_sel_class.or(file.gw_sel_class),
             rx_frames: self.rx_frames.or(file.rx_frames),
             tx_frames: self.tx_frames.or(file.tx_frames),
+            backend: self.backend.or(file.backend),
             offload: self.offload.or(file.offload),
             offload_keep: self.offload_keep.or(file.offload_keep),
             interfaces,
@@ -419,6 +442,7 @@ impl Written {
             gw_sel_class,
             rx_frames,
             tx_frames,
+            backend,
             offload,
             offload_keep,
             interfaces,
@@ -495,6 +519,7 @@ impl Written {
             tap_offload: tap_offload.unwrap_or(true),
             rx_frames: in_range("rx_frames", rx_frames.unwrap_or(512), 16, 16_384, "frames")?,
             tx_frames: in_range("tx_frames", tx_frames.unwrap_or(256), 16, 16_384, "frames")?,
+            backend: backend.as_deref().map_or(Ok(BackendChoice::default()), backend_choice)?,
             offload: offload.as_deref().map_or(Ok(OffloadChoice::default()), offload_choice)?,
             offload_keep: offload_keep.unwrap_or(false),
             interfaces: hard,
@@ -665,6 +690,13 @@ fn station_mac(text: &str) -> Result<Mac, BadSetting> {
                 .into(),
         ))
     }
+}
+
+fn backend_choice(text: &str) -> Result<BackendChoice, BadSetting> {
+    let found = BackendChoice::NAMES.iter().find(|(name, _)| *name == text);
+    found
+        .map(|(_, choice)| *choice)
+        .ok_or_else(|| BadSetting::new("backend", text, "must be auto, packet or xdp"))
 }
 
 fn offload_choice(text: &str) -> Result<OffloadChoice, BadSetting> {

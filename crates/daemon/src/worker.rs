@@ -16,7 +16,7 @@ use crate::wake::Wake;
 use crossbeam_channel::{Receiver as Queue, Sender};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use noctule_dataplane::packet::{Receiver, RxFrame, Transmitter};
+use noctule_dataplane::link::{FDS_MAX, Receiver, RxFrame, Transmitter};
 use noctule_dataplane::pipeline::Session;
 use noctule_dataplane::segmentation::{Segments, VirtioHeader};
 use noctule_dataplane::tap::{FRAME_LEN_MAX, Tap, TapError};
@@ -282,7 +282,7 @@ impl Worker {
     fn wait(&mut self) {
         let deadline = self.pipeline.next_deadline().unwrap_or(Instant::NEVER);
         let timeout_ms = poll_timeout_ms(self.clock.now(), deadline);
-        let mut fds: [PollFd<'_>; IFACES_MAX + 2] =
+        let mut fds: [PollFd<'_>; IFACES_MAX * FDS_MAX + 2] =
             std::array::from_fn(|_| PollFd::new(self.wake.as_fd(), PollFlags::POLLIN));
         let mut used = 1;
         if self.tap_alive {
@@ -290,8 +290,12 @@ impl Worker {
             used += 1;
         }
         let first_port = used;
-        for port in self.ports.iter().flatten() {
-            fds[used] = PollFd::new(port.receiver.as_fd(), PollFlags::POLLIN);
+        let of_ports = || {
+            let ports = self.ports.iter().flatten();
+            ports.flat_map(|port| port.receiver.fds().map(move |fd| (&port.receiver, fd)))
+        };
+        for (_, fd) in of_ports() {
+            fds[used] = PollFd::new(fd, PollFlags::POLLIN);
             used += 1;
         }
         let timeout = PollTimeout::try_from(timeout_ms).unwrap_or(PollTimeout::MAX);
@@ -301,10 +305,10 @@ impl Worker {
             // Out of memory in the kernel: nothing to do but to go on.
             Err(_) => return std::thread::sleep(Duration::from_millis(1)),
         }
-        for (port, fd) in self.ports.iter().flatten().zip(&fds[first_port..used]) {
+        for ((receiver, _), fd) in of_ports().zip(&fds[first_port..used]) {
             if fd.revents().is_some_and(|events| events.contains(PollFlags::POLLERR)) {
                 // What it means for the mesh, netlink tells the engine. Here it only must not wake again.
-                port.receiver.take_error();
+                receiver.take_error();
             }
         }
     }

@@ -137,7 +137,7 @@ pub(crate) fn line(row: &HardInterface) -> String {
 
 /// What is known beyond the line, behind it.
 fn verbose(row: &HardInterface) -> String {
-    if row.active { carries(row) + &offloaded(row) } else { reason(row) }
+    if row.active { carries(row) + &backend(row) + &offloaded(row) } else { reason(row) }
 }
 
 /// What it carries, behind the line.
@@ -147,6 +147,15 @@ fn carries(row: &HardInterface) -> String {
             ", MTU {mtu}, carries {carries}: longer packets get lost on the way to a neighbour and are cut here"
         ),
         (Some(mtu), _) => format!(", MTU {mtu}, carried as far as is known"),
+        _ => String::new(),
+    }
+}
+
+/// By what data comes and goes, behind the line.
+fn backend(row: &HardInterface) -> String {
+    match (&row.backend, &row.backend_because) {
+        (Some(backend), Some(because)) => format!(", by {backend} ({because})"),
+        (Some(backend), None) => format!(", by {backend}"),
         _ => String::new(),
     }
 }
@@ -180,11 +189,18 @@ mod tests {
             inactive_because: None,
             mtu: Some(1500),
             carries: Some(1400),
+            backend: None,
+            backend_because: None,
             offload_frames: None,
             offload_bytes: None,
         };
         assert_eq!(line(&row), "eth0: active");
         assert!(carries(&row).starts_with(", MTU 1500, carries 1400: "));
+        let row = HardInterface { backend: Some("xdp, native".into()), ..row };
+        assert_eq!(backend(&row), ", by xdp, native");
+        let backend_because = Some("an MTU is too large".into());
+        let row = HardInterface { backend: Some("packet".into()), backend_because, ..row };
+        assert_eq!(backend(&row), ", by packet (an MTU is too large)");
         let inactive_because = Some("it is down".into());
         let row = HardInterface { active: false, inactive_because, ..row };
         assert_eq!(line(&row), "eth0: inactive");

@@ -125,6 +125,9 @@ pub(crate) struct Args {
     /// Of all commands, and refused by this one
     #[arg(long, hide = true)]
     json: bool,
+    /// By what data comes from the hard interfaces and leaves by them: auto, packet, xdp [default: auto]
+    #[arg(long, value_name = "HOW")]
+    backend: Option<String>,
     /// Whether the kernel forwards packets in transit by itself: auto, off, tc [default: auto]
     #[arg(long, value_name = "HOW")]
     offload: Option<String>,
@@ -202,6 +205,7 @@ fn written(common: &Common, args: &Args) -> Written {
         gw_sel_class: args.gw_sel_class,
         rx_frames: args.rx_frames,
         tx_frames: args.tx_frames,
+        backend: args.backend,
         offload: args.offload,
         offload_keep: switch(args.offload_keep, args.no_offload_keep),
         interfaces: args
@@ -257,6 +261,7 @@ mod tests {
             gw_sel_class: Some(-3),
             rx_frames: Some(64),
             tx_frames: Some(32),
+            backend: Some("xdp".into()),
             offload: Some("tc".into()),
             offload_keep: Some(true),
             interfaces: vec![interface("wlan0"), interface("eth1")],
@@ -264,7 +269,7 @@ mod tests {
         };
         assert_eq!(
             typed(
-                "--mesh bat7 --interface wlan0 --interface eth1 --algorithm batman-v --mesh-mac 02:00:00:00:00:07 --mtu 1400 --socket /run/x.sock --log debug --wait --orig-interval 2000 --hop-penalty -1 --no-aggregation --no-fragmentation --no-mtu-probing --clamp-mss --no-tap-offload --ap-isolation --no-bridge-loop-avoidance --no-distributed-arp-table --no-neighbour-discovery-cache --multicast-forceflood --multicast-fanout 4 --gw-mode client --gateway-bandwidth 5mbit --gw-sel-class -3 --rx-frames 64 --tx-frames 32 --offload tc --offload-keep"
+                "--mesh bat7 --interface wlan0 --interface eth1 --algorithm batman-v --mesh-mac 02:00:00:00:00:07 --mtu 1400 --socket /run/x.sock --log debug --wait --orig-interval 2000 --hop-penalty -1 --no-aggregation --no-fragmentation --no-mtu-probing --clamp-mss --no-tap-offload --ap-isolation --no-bridge-loop-avoidance --no-distributed-arp-table --no-neighbour-discovery-cache --multicast-forceflood --multicast-fanout 4 --gw-mode client --gateway-bandwidth 5mbit --gw-sel-class -3 --rx-frames 64 --tx-frames 32 --backend xdp --offload tc --offload-keep"
             ),
             expected
         );

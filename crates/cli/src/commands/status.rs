@@ -177,6 +177,8 @@ mod tests {
             inactive_because: Some("it does not exist".into()),
             mtu: None,
             carries: None,
+            backend: None,
+            backend_because: None,
             offload_frames: None,
             offload_bytes: None,
         };

@@ -261,6 +261,12 @@ pub struct HardInterface {
     /// The longest packet that reaches every neighbour, bytes: the MTU, or less if that was found out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub carries: Option<u32>,
+    /// By what data comes and goes: `packet`, or `xdp` and how; left out while it takes no part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backend: Option<String>,
+    /// Why that is not `xdp`, if it could be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backend_because: Option<String>,
     /// Frames that arrived here and were forwarded inside the kernel, since this daemon started; left out while nothing that
     /// arrives here is.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -9,9 +9,9 @@ use crate::settings::InterfaceConfig;
 use crate::{clock, worker::Command};
 use core::time::Duration;
 use noctule_control::Input;
-use noctule_dataplane::packet::{
-    self, ControlSender, OpenError, PacketSettings, Receiver, Transmitter,
-};
+use noctule_dataplane::link::{self, Backend, Receiver};
+use noctule_dataplane::packet::{self, ControlSender, OpenError, PacketSettings};
+use noctule_dataplane::xdp::{self, Unsuitable};
 use noctule_fib::{Counters, IFACES_MAX, Iface};
 use tracing::{error, info, warn};
 
@@ -47,6 +47,10 @@ pub(crate) struct Attached {
     pub(crate) sender: ControlSender,
     /// The largest MTU whose frames its rings hold, bytes.
     mtu_max: u32,
+    /// By what data comes and goes.
+    pub(super) backend: Backend,
+    /// Why not by AF_XDP, if that could be.
+    because: Option<Unsuitable>,
 }
 
 impl Attached {
@@ -239,6 +243,11 @@ impl Node {
         check_hard_interface(self.monitor.links(), &link.name, &[&self.mesh.name]).err()
     }
 
+    /// Why data does not come by AF_XDP where it could.
+    pub(super) fn backend_because(&self, attached: &Attached) -> Option<String> {
+        self.backends.because(attached.backend, attached.because.as_ref())
+    }
+
     /// Why an interface of the configuration is not active, if it is not.
     pub(super) fn inactive_because(&self, port: &Port) -> Option<String> {
         if let Some(Attached { link, .. }) = &port.attached {
@@ -302,14 +311,17 @@ impl Node {
             }
             return Ok(());
         }
-        let opened = open(&link, &settings);
+        let opened = open(&link, &settings, self.backends.asked());
         drop(turn);
         let (control, sender, path) = match opened {
             // It has gone already; what comes next, the kernel tells.
             Err(OpenError::NoSuchInterface(_)) => return Ok(()),
             opened => opened?,
         };
-        let attached = Attached { wifi, mtu_max: path.0.mtu_max(), control, sender, link };
+        let link::Link { receiver, transmitter, backend, because } = path;
+        self.backends.tell(&link.name, backend, because.as_ref());
+        let mtu_max = receiver.mtu_max();
+        let attached = Attached { link, wifi, control, sender, mtu_max, backend, because };
         let engine_link = attached.engine_link();
         info!(interface = %attached.link.name, mac = %engine_link.mac, mtu = engine_link.mtu, up = engine_link.up, "interface joins");
         port.attached = Some(attached);
@@ -320,7 +332,7 @@ impl Node {
             settings: port.config.engine,
             seqno: clock::ogm_seqno(clock::wall_clock()),
         };
-        self.worker.send(Command::Attach { iface, path: Box::new(path) });
+        self.worker.send(Command::Attach { iface, path: Box::new((receiver, transmitter)) });
         if let Some(Attached { link, .. }) = &port.attached {
             self.offload.attach(iface, link.index, &link.name);
         }
@@ -352,12 +364,19 @@ impl Node {
         if link.mtu != before.mtu {
             info!(interface = %link.name, from = before.mtu, to = link.mtu, "interface has another MTU");
         }
-        if link.mtu > attached.mtu_max {
-            match open(link, &settings) {
+        // A smaller MTU may make room for AF_XDP again.
+        let fits =
+            matches!(attached.because, Some(Unsuitable::Mtu { .. })) && link.mtu <= xdp::MTU_MAX;
+        if link.mtu > attached.mtu_max || fits {
+            match open(link, &settings, self.backends.asked()) {
                 Ok((control, sender, path)) => {
+                    let link::Link { receiver, transmitter, backend, because } = path;
+                    self.backends.tell(&link.name, backend, because.as_ref());
                     (attached.control, attached.sender) = (control, sender);
-                    attached.mtu_max = path.0.mtu_max();
-                    self.worker.send(Command::Attach { iface, path: Box::new(path) });
+                    attached.mtu_max = receiver.mtu_max();
+                    (attached.backend, attached.because) = (backend, because);
+                    let path = Box::new((receiver, transmitter));
+                    self.worker.send(Command::Attach { iface, path });
                 }
                 Err(problem) => {
                     error!(interface = %link.name, %problem, "cannot use the interface's new MTU")
@@ -427,8 +446,9 @@ impl Node {
 fn open(
     link: &Link,
     settings: &PacketSettings,
-) -> Result<(crate::port::Port, ControlSender, (Receiver, Transmitter)), OpenError> {
+    xdp: Option<xdp::XdpSettings>,
+) -> Result<(crate::port::Port, ControlSender, link::Link), OpenError> {
     let (control, sender) = packet::open_control(link.index, link.mtu)?;
-    let path = packet::open(link.index, link.mtu, settings)?;
-    Ok((crate::port::Port::new(control), sender, path))
+    let path = link::open(link.index, link.mtu, settings, xdp)?;
+    Ok((crate::port::Port::new(Receiver::Packet(control)), sender, path))
 }

@@ -141,6 +141,8 @@ impl Node {
                 inactive_because: self.inactive_because(port),
                 mtu: known.map(|row| row.mtu),
                 carries: known.map(|row| row.carries),
+                backend: attached.map(|attached| attached.backend.name().into()),
+                backend_because: attached.and_then(|attached| self.backend_because(attached)),
                 offload_frames: offloaded.map(|(frames, _)| frames),
                 offload_bytes: offloaded.map(|(_, bytes)| bytes),
             }

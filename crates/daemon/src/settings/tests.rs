@@ -77,6 +77,7 @@ gateway_bandwidth = "20mbit/5mbit"
 gw_sel_class = 3
 rx_frames = 64
 tx_frames = 32
+backend = "xdp"
 offload = "tc"
 offload_keep = true
 
@@ -128,6 +129,7 @@ id = 4095
         tap_offload: false,
         rx_frames: 64,
         tx_frames: 32,
+        backend: BackendChoice::Xdp,
         offload: OffloadChoice::Tc,
         offload_keep: true,
         interfaces: vec![

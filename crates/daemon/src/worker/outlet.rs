@@ -3,7 +3,8 @@
 use super::Punts;
 use crate::wake::Wake;
 use crossbeam_channel::Sender;
-use noctule_dataplane::packet::{PushError, Transmitter};
+use noctule_dataplane::link::Transmitter;
+use noctule_dataplane::packet::PushError;
 use noctule_dataplane::segmentation::{Coalescer, ForHost};
 use noctule_dataplane::tap::{Tap, WriteError};
 use noctule_dataplane::{Hint, Outlet};

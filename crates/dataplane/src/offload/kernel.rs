@@ -339,7 +339,7 @@ impl Tables for Transit {
 
 /// The loader reads all type information of the kernel, where it finds any, whether it is needed or not: more than the node
 /// ever uses again.
-fn give_back_memory() {
+pub(crate) fn give_back_memory() {
     #[cfg(target_env = "gnu")]
     #[expect(unsafe_code, reason = "the allocator keeps what is freed unless it is told")]
     // SAFETY: it takes no pointer, touches nothing that is in use, and may be called from any thread.
@@ -438,7 +438,7 @@ fn has_cause(error: &(dyn std::error::Error + 'static), errno: i32) -> bool {
 }
 
 /// An error with its causes, in one line.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -71,18 +71,39 @@ impl Receiver {
     /// The next plain mesh frame, or `None` if there is none at the moment. Frames that are not plain are dropped and
     /// counted; at most one ring full of them at a time, so a flood of them cannot keep the caller here. No system call.
     pub fn next_frame(&mut self) -> Option<RxFrame<'_>> {
+        let lent = self.advance()?;
+        Some(RxFrame { ring: &mut self.ring, lent })
+    }
+
+    /// The same without a borrow: [`Self::lent`] has the bytes, until [`Self::give_back`] or the next frame.
+    pub(crate) fn advance(&mut self) -> Option<Lent> {
         for _ in 0..self.ring.len() {
             match self.ring.take()? {
                 Ok(lent) => {
                     self.counters.frames += 1;
                     self.counters.bytes += lent.len as u64;
                     self.counters.checksum_not_ready += u64::from(lent.checksum_not_ready);
-                    return Some(RxFrame { ring: &mut self.ring, lent });
+                    return Some(lent);
                 }
                 Err(skip) => *self.counters.of(skip) += 1,
             }
         }
         None
+    }
+
+    /// The bytes of the frame that is lent out; empty if none is.
+    pub(crate) fn lent(&self) -> &[u8] {
+        self.ring.lent()
+    }
+
+    /// The same, to be changed in place.
+    pub(crate) fn lent_mut(&mut self) -> &mut [u8] {
+        self.ring.lent_mut()
+    }
+
+    /// Gives the lent frame back to the kernel.
+    pub(crate) fn give_back(&mut self) {
+        self.ring.give_back();
     }
 
     /// Takes the pending error after `POLLERR`, which ends it: why the interface carries nothing at the moment, or `None`

@@ -104,6 +104,11 @@ impl Transmitter {
         }
     }
 
+    /// What has become of an interface that carries nothing.
+    pub(crate) fn link_error(&self) -> LinkError {
+        link_error(&self.shared.socket, self.shared.ifindex)
+    }
+
     /// What was counted so far.
     pub fn counters(&self) -> TransmitCounters {
         self.counters

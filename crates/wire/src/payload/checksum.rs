@@ -55,6 +55,32 @@ fn write(frame: &mut [u8], at: usize, sum: [u8; 2]) {
     }
 }
 
+/// Whether the inner frame of a mesh packet has a TCP, UDP or ICMPv6 checksum that somebody left to hardware: its field holds
+/// the sum over the pseudo header alone. (A right checksum can be that number by chance; [`fill_inner`] gives the same again.)
+pub fn is_unfinished_inner(packet: &[u8]) -> bool {
+    inner_offset(packet).and_then(|offset| packet.get(offset..)).is_some_and(is_unfinished)
+}
+
+fn is_unfinished(frame: &[u8]) -> bool {
+    let Ok((IPV4_ETHERTYPE | IPV6_ETHERTYPE, bytes)) = layer_3(frame) else { return false };
+    Summed::of(bytes).is_some_and(|summed| {
+        summed.pseudo.ones_complement().to_ne_bytes() == summed.written.map(|byte| !byte)
+    })
+}
+
+/// What goes into the checksums of one IP datagram, and where the transport's is written.
+struct Summed<'a> {
+    /// IPv4's own, if it is not filled in.
+    ipv4: Option<[u8; 2]>,
+    /// The pseudo header.
+    pseudo: Sum16BitWords,
+    before: &'a [u8],
+    /// What the field holds.
+    written: [u8; 2],
+    behind: &'a [u8],
+    field: usize,
+}
+
 /// The right sums of one IP datagram, in network order, and where the transport's goes.
 struct Sums {
     ipv4: Option<[u8; 2]>,
@@ -64,6 +90,14 @@ struct Sums {
 
 impl Sums {
     fn of(bytes: &[u8]) -> Option<Self> {
+        let Summed { ipv4, pseudo, before, behind, field, .. } = Summed::of(bytes)?;
+        let sum = pseudo.add_slice(before).add_slice(behind).to_ones_complement_with_no_zero();
+        Some(Self { ipv4, field, transport: sum.to_ne_bytes() })
+    }
+}
+
+impl<'a> Summed<'a> {
+    fn of(bytes: &'a [u8]) -> Option<Self> {
         let ip = IpSlice::from_slice(bytes).ok()?;
         if ip.is_fragmenting_payload() {
             return None;
@@ -76,7 +110,7 @@ impl Sums {
             _ => return None,
         };
         let (before, rest) = transport.split_at_checked(offset_in_transport)?;
-        let (_, behind) = rest.split_first_chunk::<2>()?;
+        let (written, behind) = rest.split_first_chunk::<2>()?;
         let len = u32::try_from(transport.len()).ok()?.to_be_bytes();
         let (pseudo, header_len, ipv4) = match &ip {
             IpSlice::Ipv4(ip) => {
@@ -106,12 +140,8 @@ impl Sums {
                 (sum, header.slice().len() + ip.extensions().slice().len(), None)
             }
         };
-        let sum = pseudo
-            .add_2bytes([0, ip.payload_ip_number().0])
-            .add_4bytes(len)
-            .add_slice(before)
-            .add_slice(behind)
-            .to_ones_complement_with_no_zero();
-        Some(Self { ipv4, field: header_len + offset_in_transport, transport: sum.to_ne_bytes() })
+        let pseudo = pseudo.add_2bytes([0, ip.payload_ip_number().0]).add_4bytes(len);
+        let field = header_len + offset_in_transport;
+        Some(Self { ipv4, pseudo, before, written: *written, behind, field })
     }
 }

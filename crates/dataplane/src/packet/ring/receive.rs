@@ -7,12 +7,12 @@ use std::sync::atomic::Ordering;
 
 /// Where a frame lies in the slot that is lent out, and what is known of it.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::packet) struct Lent {
+pub(crate) struct Lent {
     start: usize,
     /// Bytes of the frame.
     pub(in crate::packet) len: usize,
     /// `TP_STATUS_CSUMNOTREADY`.
-    pub(in crate::packet) checksum_not_ready: bool,
+    pub(crate) checksum_not_ready: bool,
 }
 
 /// Our side of a receive ring.

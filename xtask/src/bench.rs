@@ -5,13 +5,11 @@
 
 mod bpf;
 mod chain;
-mod cpio;
 mod figures;
 mod generator;
 mod hosts;
 mod plan;
-mod processor;
-mod qemu;
+pub(crate) mod processor;
 mod report;
 mod sink;
 mod svg;
@@ -27,6 +25,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::lab::{self, Lab, Side, enclose};
+use crate::qemu::Kernel;
+use crate::qemu::guest::{RESULTS, Task};
 use crate::uml::Release;
 use crate::{BadUse, packages, paths, program};
 use chain::{Chain, Kind, Programs};
@@ -58,6 +58,8 @@ const PROGRAMS: [(&str, &str); 6] = [
     ("iperf3", "iperf3"),
     ("tincd", "tinc"),
 ];
+/// What the peers in the guest need of its kernel.
+const MODULES: &str = "batman-adv veth bridge tun sch_ingress cls_u32 cls_bpf act_mirred";
 /// Start-up times of this project's node.
 const START_UP: &str = "start-up, ms";
 
@@ -175,7 +177,8 @@ fn run_guest(
     noctule: &Path,
     folder: &Path,
 ) -> Result<Figures> {
-    let kernel = qemu::Kernel::get(release)?;
+    packages::ensure(&[("batctl", "batctl")])?;
+    let kernel = Kernel::get(release)?;
     let folder = folder.join("guest");
     if folder.exists() {
         std::fs::remove_dir_all(&folder)?;
@@ -188,16 +191,16 @@ fn run_guest(
     }
     let options = asked.inner().join(" ");
     let script = format!(
-        "CARGO_TARGET_DIR={0} exec {0}/xtask {HERE} {0}/guest.json {0}/noctule {IN_GUEST} {options}",
-        qemu::RESULTS
+        "CARGO_TARGET_DIR={RESULTS} exec {RESULTS}/xtask {HERE} {RESULTS}/guest.json {RESULTS}/noctule {IN_GUEST} {options}"
     );
     eprintln!("measuring in the guest");
-    let waited = kernel.run(&folder, &script, LIMIT)?;
+    let task = Task { folder: &folder, modules: MODULES, script: &script, limit: LIMIT };
+    let ended = kernel.run(&task, &mut |_| ())?.success()?;
     let mut figures = read(&folder.join("guest.json"))?;
     let _ = write!(
         figures.machine,
         " Its processors waited for those of this machine for {:.0} % of the time they were to run.",
-        waited * 100.0
+        ended.waited * 100.0
     );
     Ok(figures)
 }

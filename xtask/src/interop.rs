@@ -12,13 +12,13 @@ mod decode;
 pub(crate) mod echo;
 mod lan;
 mod net;
-mod node;
+pub(crate) mod node;
 mod record;
 mod run;
 mod scenarios;
 mod scene;
 mod stage;
-mod tables;
+pub(crate) mod tables;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

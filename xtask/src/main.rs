@@ -13,8 +13,10 @@ mod node;
 mod packages;
 mod paths;
 mod program;
+mod qemu;
 mod test;
 mod uml;
+mod wifi;
 
 use std::fmt;
 use std::process::ExitCode;
@@ -87,6 +89,13 @@ const VERBS: &[Verb] = &[
         about: "check the network laboratory that the real tiers use",
         run: lab::checks::main,
     },
+    Verb {
+        name: "wifi",
+        arguments: wifi::ARGUMENTS,
+        about: "real 802.11 code: simulated radios in a QEMU guest, beside the kernel module",
+        run: wifi::main,
+    },
+    Verb { name: wifi::GUEST, arguments: "", about: "", run: wifi::guest },
     Verb { name: bench::HERE, arguments: "", about: "", run: bench::here },
     Verb { name: interop::GUEST, arguments: "", about: "", run: interop::guest },
     Verb {

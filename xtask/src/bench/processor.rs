@@ -54,7 +54,7 @@ pub(super) fn ran(process: &str) -> Result<BTreeMap<u32, Duration>> {
 }
 
 /// The share of the time for which its threads were to run that they waited for a processor, since it began.
-pub(super) fn waited(process: u32) -> Result<f64> {
+pub(crate) fn waited(process: u32) -> Result<f64> {
     let sum = |at: usize, threads: &BTreeMap<u32, [Duration; 2]>| {
         threads.values().map(|times| times[at].as_secs_f64()).sum::<f64>()
     };

@@ -91,6 +91,8 @@ pub(crate) struct ClientFlags {
     pub(crate) temp: bool,
     /// Isolated.
     pub(crate) isolated: bool,
+    /// Behind a radio.
+    pub(crate) wifi: bool,
 }
 
 /// The counters of `statistics`, by name.

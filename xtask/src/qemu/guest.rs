@@ -1,10 +1,10 @@
-//! A guest with two processors whose instructions cost the same in the kernel and outside: a stock Debian kernel in QEMU,
-//! emulated, with this machine's own files (read only) as its root.
+//! One run of a guest: boot, a script as root inside it, what it printed.
 //!
-//! A small initial file system of our own mounts the root by 9p and starts one command. The run's folder, writable, is
+//! A small initial file system of our own mounts the root by 9p and starts the script. The run's folder, writable, is
 //! [`RESULTS`] inside.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -12,95 +12,92 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 
 use super::cpio::Archive;
-use super::processor;
+use super::{Kernel, SOON};
+use crate::bench::processor;
 use crate::lab::{self, Process};
 use crate::packages;
-use crate::uml::apt::Suite;
-use crate::uml::{Release, cache_folder, lock};
 
-/// Programs of this machine that a guest needs, with their packages.
-pub(super) const PROGRAMS: [(&str, &str); 6] = [
-    ("qemu-system-x86_64", "qemu-system-x86"),
-    ("modprobe", "kmod"),
-    ("depmod", "kmod"),
-    ("xz", "xz-utils"),
-    ("zstd", "zstd"),
-    ("batctl", "batctl"),
-];
 /// Where a guest finds the run's folder.
-pub(super) const RESULTS: &str = "/mnt/results";
+pub(crate) const RESULTS: &str = "/mnt/results";
 /// What the initial file system needs to reach the root.
 const BOOT_MODULES: [&str; 3] = ["virtio_pci", "9pnet_virtio", "9p"];
-/// What the peers need.
-const MODULES: &str = "batman-adv veth bridge tun sch_ingress cls_u32 cls_bpf act_mirred";
-/// How long one of this machine's programs may take.
-const SOON: Duration = Duration::from_secs(120);
+/// How often a running guest is looked at.
+const POLL: Duration = Duration::from_millis(200);
 
-/// A stock kernel with its modules, unpacked.
-pub(super) struct Kernel {
-    root: PathBuf,
-    release: String,
-    /// A busybox that needs no libraries.
-    busybox: PathBuf,
+/// What is to be done in a guest.
+pub(crate) struct Task<'a> {
+    /// The run's folder; what is in it is kept.
+    pub(crate) folder: &'a Path,
+    /// Modules to load first, with spaces between.
+    pub(crate) modules: &'a str,
+    /// What `sh` runs, with [`RESULTS`] as its folder. `MODPROBE` is the command that finds the guest's modules.
+    pub(crate) script: &'a str,
+    /// How long all of it may take.
+    pub(crate) limit: Duration,
+}
+
+/// How a script ended.
+pub(crate) struct Ended {
+    /// Its exit status.
+    pub(crate) status: i32,
+    /// Its standard output.
+    pub(crate) stdout: String,
+    /// Its standard error.
+    pub(crate) stderr: String,
+    /// The share of the time they were to run for which the guest's processors had to wait for this machine's.
+    pub(crate) waited: f64,
+}
+
+impl Ended {
+    /// The same, if the script ended well.
+    pub(crate) fn success(self) -> Result<Self> {
+        ensure!(
+            self.status == 0,
+            "exit status {} inside the guest: {}",
+            self.status,
+            tail(&self.stderr)
+        );
+        Ok(self)
+    }
 }
 
 impl Kernel {
-    /// Finds it in the cache, or fetches it from the package archive.
-    pub(super) fn get(asked: Release) -> Result<Self> {
-        ensure!(std::env::consts::ARCH == "x86_64", "the guest is made for x86-64 only");
-        packages::ensure(&PROGRAMS)?;
-        let home = cache_folder()?.join(format!("qemu-{}", asked.suite()));
-        fs::create_dir_all(&home)?;
-        let _lock = lock(&home.join("lock"))?;
-        let (root, complete) = (home.join("root"), home.join("complete"));
-        let busybox = home.join("busybox");
-        if let Ok(release) = fs::read_to_string(&complete) {
-            return Ok(Self { root, release, busybox });
-        }
-        let suite = Suite::prepare(asked.suite(), &home.join("apt"))?;
-        let image = suite
-            .depends("linux-image-amd64")?
-            .into_iter()
-            .find(|name| name.starts_with("linux-image-"))
-            .context("linux-image-amd64 depends on no kernel")?;
-        if root.exists() {
-            fs::remove_dir_all(&root)?;
-        }
-        suite.unpack(&image, &root)?;
-        // Newer suites have the modules and the kernel itself in packages of their own.
-        for part in suite.depends(&image)? {
-            if part.starts_with("linux-binary-") || part.starts_with("linux-modules-") {
-                suite.unpack(&part, &root)?;
-            }
-        }
-        // Where /lib is a link to /usr/lib, packages do not bring it.
-        if !root.join("lib").exists() {
-            std::os::unix::fs::symlink("usr/lib", root.join("lib"))?;
-        }
-        let release = image.trim_start_matches("linux-image-").to_owned();
-        let depmod = packages::find("depmod").context("depmod is missing")?;
-        let mut command = lab::tied(depmod.as_os_str());
-        lab::run(command.arg("-b").args([&root, &PathBuf::from(&release)]), SOON)?.success()?;
-        // This machine's own may need libraries.
-        let tools = home.join("tools");
-        suite.unpack("busybox-static", &tools)?;
-        let found = ["usr/bin/busybox", "bin/busybox"].map(|name| tools.join(name));
-        let found = found.iter().find(|path| path.is_file());
-        fs::copy(found.context("busybox-static holds no busybox")?, &busybox)?;
-        fs::write(&complete, &release)?;
-        Ok(Self { root, release, busybox })
-    }
-
-    /// Boots it and runs `script` (by `sh`, with [`RESULTS`] as its folder). Returns the share of the time they were to run for which
-    /// its processors had to wait for this machine's.
+    /// Boots it and runs the task's script; `said` gets the script's standard output while it comes.
     ///
     /// # Errors
-    /// If it cannot boot, the script fails, or all does not end within `limit`.
-    pub(super) fn run(&self, folder: &Path, script: &str, limit: Duration) -> Result<f64> {
-        let status = folder.join("status");
-        let _ = fs::remove_file(&status);
+    /// If it cannot boot, or all does not end within the limit.
+    pub(crate) fn run(&self, task: &Task<'_>, said: &mut dyn FnMut(&str)) -> Result<Ended> {
+        let folder = task.folder;
+        for name in ["status", "stdout", "stderr"] {
+            let _ = fs::remove_file(folder.join(name));
+        }
         fs::write(folder.join("initrd"), self.initial()?)?;
-        fs::write(folder.join("start.sh"), self.start(script))?;
+        fs::write(folder.join("start.sh"), self.start(task))?;
+        let mut guest =
+            Process::spawn(&mut self.qemu(folder)?, "qemu", &folder.join("console.log"))?;
+        let deadline = Instant::now() + task.limit;
+        let mut output = Follower { path: folder.join("stdout"), at: 0 };
+        let mut waited = 0.0;
+        while guest.is_running() && Instant::now() < deadline {
+            waited = processor::waited(guest.id()).unwrap_or(waited);
+            std::thread::sleep(POLL);
+            output.pass_on(said);
+        }
+        output.pass_on(said);
+        let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_default();
+        match read("status").trim() {
+            "" if guest.is_running() => bail!("the guest did not end within {:?}", task.limit),
+            "" => bail!("the guest died: {}", tail(&guest.log())),
+            status => Ok(Ended {
+                status: status.parse().context("the guest wrote an odd exit status")?,
+                stdout: read("stdout"),
+                stderr: read("stderr"),
+                waited,
+            }),
+        }
+    }
+
+    fn qemu(&self, folder: &Path) -> Result<Command> {
         let qemu = packages::find("qemu-system-x86_64").context("QEMU is missing")?;
         let kernel = ["boot", "usr/lib/modules"]
             .map(|place| self.root.join(place))
@@ -130,20 +127,7 @@ impl Kernel {
             .args(["-append", "quiet panic=-1 loglevel=3 console=ttyS0"])
             .args(share("host", Path::new("/"), ",readonly=on"))
             .args(share("results", folder, ""));
-        let mut guest = Process::spawn(&mut command, "qemu", &folder.join("console.log"))?;
-        let deadline = Instant::now() + limit;
-        let mut waited = 0.0;
-        while guest.is_running() && Instant::now() < deadline {
-            waited = processor::waited(guest.id()).unwrap_or(waited);
-            std::thread::sleep(Duration::from_millis(200));
-        }
-        let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_default();
-        match read("status").trim() {
-            "0" => Ok(waited),
-            "" if guest.is_running() => bail!("the guest did not end within {limit:?}"),
-            "" => bail!("the guest died: {}", tail(&guest.log())),
-            code => bail!("exit status {code} inside the guest: {}", tail(&read("stderr"))),
-        }
+        Ok(command)
     }
 
     /// The initial file system: busybox, the modules that reach the root, and a script.
@@ -196,18 +180,42 @@ impl Kernel {
     }
 
     /// What runs as process 1 once the root is there.
-    fn start(&self, script: &str) -> String {
-        let root = self.root.display();
+    fn start(&self, task: &Task<'_>) -> String {
+        let (root, modules, script) = (self.root.display(), task.modules, task.script);
         format!(
             "export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/run TMPDIR=/run\n\
+             export MODPROBE=\"modprobe -q -d {root}\"\n\
              exec </dev/null >{RESULTS}/stdout 2>{RESULTS}/stderr\n\
              ip link set lo up\n\
-             for m in {MODULES}; do modprobe -q -d '{root}' $m; done\n\
+             for m in {modules}; do $MODPROBE $m; done\n\
              [ -e /dev/net/tun ] || {{ mkdir -p /dev/net; mknod /dev/net/tun c 10 200; }}\n\
              cd {RESULTS}\n\
              (\n{script}\n)\n\
              echo $? >{RESULTS}/status; sync; echo o >/proc/sysrq-trigger; sleep 60\n"
         )
+    }
+}
+
+/// Reads what is added to a file.
+struct Follower {
+    path: PathBuf,
+    at: u64,
+}
+
+impl Follower {
+    /// Hands on the whole lines that have come since the last call.
+    fn pass_on(&mut self, said: &mut dyn FnMut(&str)) {
+        let mut bytes = Vec::new();
+        // What cannot be read now can be read the next time.
+        let read = File::open(&self.path).and_then(|mut file| {
+            file.seek(SeekFrom::Start(self.at))?;
+            file.read_to_end(&mut bytes)
+        });
+        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        if read.is_ok() && whole > 0 {
+            self.at += whole as u64;
+            said(&String::from_utf8_lossy(&bytes[..whole]));
+        }
     }
 }
 

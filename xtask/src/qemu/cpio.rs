@@ -2,24 +2,24 @@
 
 /// An archive under construction.
 #[derive(Default)]
-pub(super) struct Archive {
+pub(crate) struct Archive {
     bytes: Vec<u8>,
     inodes: u32,
 }
 
 impl Archive {
     /// Adds a folder.
-    pub(super) fn folder(&mut self, name: &str) {
+    pub(crate) fn folder(&mut self, name: &str) {
         self.entry(name, 0o040_755, &[]);
     }
 
     /// Adds a file that may be run.
-    pub(super) fn file(&mut self, name: &str, content: &[u8]) {
+    pub(crate) fn file(&mut self, name: &str, content: &[u8]) {
         self.entry(name, 0o100_755, content);
     }
 
     /// The whole archive.
-    pub(super) fn finish(mut self) -> Vec<u8> {
+    pub(crate) fn finish(mut self) -> Vec<u8> {
         self.entry("TRAILER!!!", 0, &[]);
         self.bytes
     }

@@ -4,12 +4,14 @@
 //! A target is a function here, a row of [`TARGETS`], a file in `fuzz_targets`, a `[[bin]]` in `Cargo.toml` and a folder
 //! below `corpus`. The seeds are frames of `crates/wire/tests/captures` and examples of `docs/protocol/01-wire.md`.
 
+mod decode;
 mod engine;
 mod frames;
 mod pipeline;
 mod segmentation;
 mod values;
 
+pub use decode::{fuzz_capture_file, fuzz_describe};
 pub use engine::fuzz_engine;
 pub use frames::{fuzz_fragment, fuzz_icmp, fuzz_multicast, fuzz_ogm, fuzz_ogm2, fuzz_packet};
 pub use pipeline::fuzz_pipeline;
@@ -31,6 +33,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("multicast", fuzz_multicast),
     ("claim", fuzz_claim),
     ("payload", fuzz_payload),
+    // What people are shown.
+    ("describe", fuzz_describe),
+    ("capture_file", fuzz_capture_file),
     // What a network card would do.
     ("segmentation", fuzz_segmentation),
     // Whole machines: the pipeline of `noctule-dataplane`, the engine of `noctule-control`.

@@ -3,9 +3,9 @@
 mod batctl;
 
 use crate::commands::{
-    backbonetable, claimtable, dat_cache, events, gateways, interfaces, mcast_flags, nd_cache,
-    neighbors, originators, ping, routing_algo, run, set, statistics, status, throughputmeter,
-    traceroute, transglobal, translate, translocal, version, vlans,
+    backbonetable, capture, claimtable, dat_cache, events, gateways, interfaces, mcast_flags,
+    nd_cache, neighbors, originators, ping, routing_algo, run, set, statistics, status, tcpdump,
+    throughputmeter, traceroute, transglobal, translate, translocal, version, vlans,
 };
 use crate::failure::Failure;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -98,6 +98,11 @@ pub(crate) enum Command {
     /// Show the way to another node
     #[command(visible_alias = "tr")]
     Traceroute(traceroute::Args),
+    /// Show frames of the mesh as text, from interfaces or from a file
+    #[command(visible_alias = "td")]
+    Tcpdump(tcpdump::Args),
+    /// Write frames of the mesh to a file
+    Capture(capture::Args),
     /// Measure how much passes to another node
     #[command(visible_alias = "tp")]
     Throughputmeter(throughputmeter::Args),

@@ -1,6 +1,7 @@
 //! The commands, one file each: what can be typed, what is done, what is printed.
 
 pub(crate) mod backbonetable;
+pub(crate) mod capture;
 pub(crate) mod claimtable;
 pub(crate) mod dat_cache;
 pub(crate) mod events;
@@ -16,6 +17,7 @@ pub(crate) mod run;
 pub(crate) mod set;
 pub(crate) mod statistics;
 pub(crate) mod status;
+pub(crate) mod tcpdump;
 pub(crate) mod throughputmeter;
 pub(crate) mod traceroute;
 pub(crate) mod transglobal;
@@ -55,6 +57,8 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> Status {
         Command::Set(args) => set::run(common, args, out),
         Command::Ping(args) => ping::run(common, args, out),
         Command::Traceroute(args) => traceroute::run(common, args, out),
+        Command::Capture(args) => capture::run(common, args, out),
+        Command::Tcpdump(args) => tcpdump::run(args, out),
         Command::Throughputmeter(args) => throughputmeter::run(common, args, out),
         Command::Status(args) => status::run(common, args, out),
         Command::Version(args) => version::run(common, args, out),

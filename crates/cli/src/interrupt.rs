@@ -4,7 +4,7 @@ use crate::failure::{Failure, Outcome};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::SignalFd;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 /// Signals that end a command; from [`Self::watch`] on they no longer end the process.
@@ -43,16 +43,25 @@ impl Interrupt {
 
     /// Waits until `other` can be read or a signal comes; says whether it was the signal.
     pub(crate) fn came_before(&self, other: &impl AsFd) -> bool {
+        self.came_before_any([other.as_fd()])
+    }
+
+    /// The same with several that can be read.
+    pub(crate) fn came_before_any<'a>(
+        &'a self,
+        others: impl IntoIterator<Item = BorrowedFd<'a>>,
+    ) -> bool {
+        let ready = |fd| PollFd::new(fd, PollFlags::POLLIN);
+        let mut fds = vec![ready(self.0.as_fd())];
+        fds.extend(others.into_iter().map(ready));
         loop {
-            let mut fds = [
-                PollFd::new(self.0.as_fd(), PollFlags::POLLIN),
-                PollFd::new(other.as_fd(), PollFlags::POLLIN),
-            ];
             let waited = poll(&mut fds, PollTimeout::NONE);
-            if fds[0].any() == Some(true) {
+            let (signal, others) =
+                fds.split_first().map_or((None, &[][..]), |(first, rest)| (first.any(), rest));
+            if signal == Some(true) {
                 return true;
             }
-            if fds[1].any() == Some(true)
+            if others.iter().any(|fd| fd.any() == Some(true))
                 || waited.is_err_and(|errno| errno != nix::errno::Errno::EINTR)
             {
                 return false;

@@ -17,6 +17,7 @@ mod commands;
 mod failure;
 mod interrupt;
 mod json;
+mod listen;
 mod table;
 mod target;
 

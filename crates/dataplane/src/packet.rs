@@ -48,6 +48,7 @@ mod error;
 mod filter;
 mod frame;
 mod layout;
+mod listener;
 mod mapping;
 mod receiver;
 mod ring;
@@ -57,6 +58,7 @@ mod transmitter;
 
 pub use control::ControlSender;
 pub use error::{LinkError, OpenError, PushError, SendError};
+pub use listener::Listener;
 pub use receiver::{ReceiveCounters, Receiver, RxFrame};
 pub use settings::PacketSettings;
 pub use transmitter::{Flushed, TransmitCounters, Transmitter};

@@ -35,18 +35,11 @@ const QUERIES: &[(&str, &str, &str)] = &[
 ];
 
 /// Commands of `batctl` that are not here: name, alias, and what to do in their place.
-const ABSENT: &[(&str, &str, &str)] = &[
-    (
-        "bisect_iv",
-        "bisect_iv",
-        "none here: look at \"noctule events\", or at the log with \"noctule set loglevel debug\"",
-    ),
-    (
-        "tcpdump",
-        "td",
-        "none here: tcpdump and Wireshark show the frames, like \"tcpdump -i wlan0 ether proto 0x4305\"",
-    ),
-];
+const ABSENT: &[(&str, &str, &str)] = &[(
+    "bisect_iv",
+    "bisect_iv",
+    "none here: look at \"noctule events\", or at the log with \"noctule set loglevel debug\"",
+)];
 
 /// Finds out what a device is.
 pub(super) fn device(name: &str) -> Option<Device> {

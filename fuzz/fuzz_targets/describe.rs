@@ -1,0 +1,3 @@
+//! See `noctule_fuzz::fuzz_describe`.
+#![no_main]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| noctule_fuzz::fuzz_describe(data));

@@ -192,17 +192,14 @@ impl ThroughputMeter {
         icmp: &Icmp<'_>,
         meter: Meter,
     ) -> Result<(), Discard> {
-        let Self { senders, filler, filled, .. } = self;
         let ours = |it: &&mut Sender| it.session == meter.session && it.uid == icmp.uid;
-        let sender = senders.iter_mut().find(ours).ok_or(Discard::Unsolicited)?;
+        let sender = self.senders.iter_mut().find(ours).ok_or(Discard::Unsolicited)?;
         if sender.request.destination != icmp.originator {
             // It may be the node that was meant, under its main address (TP-12).
             sender.answered_by.get_or_insert(icmp.originator);
             return Err(Discard::Unsolicited);
         }
-        if let Some(seqno) = sender.acknowledged(ctx.now, meter.seqno, meter.timestamp)? {
-            emit(ctx, sender, seqno, filler, filled);
-        }
+        sender.acknowledged(ctx.now, meter.seqno, meter.timestamp)?;
         self.send(ctx);
         Ok(())
     }

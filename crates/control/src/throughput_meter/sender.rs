@@ -99,13 +99,13 @@ impl Sender {
         self.next_burst = now + REFUSED_PAUSE;
     }
 
-    /// An acknowledgement of this session. The number is that of a message to be sent again at once (TP-13 to TP-17).
+    /// An acknowledgement of this session (TP-13 to TP-17). What is to be sent again leaves with the next [`Self::burst`].
     pub(super) fn acknowledged(
         &mut self,
         now: Instant,
         seqno: SeqNo,
         timestamp: u32,
-    ) -> Result<Option<SeqNo>, Discard> {
+    ) -> Result<(), Discard> {
         if seqno.is_before(self.last_acked) {
             return Err(Discard::Duplicate);
         }
@@ -120,25 +120,29 @@ impl Sender {
         }
         self.expires = now + self.timer.timeout();
         if seqno == self.last_acked {
-            if !self.window.is_third_duplicate() || !self.recover.is_before(seqno) {
-                return Ok(None);
+            if self.window.is_third_duplicate() && self.recover.is_before(seqno) {
+                self.window.enter_fast_recovery();
+                self.go_back();
             }
-            self.recover = self.last_sent;
-            self.window.enter_fast_recovery();
-            self.last_sent = seqno;
-            return Ok(Some(seqno));
+            return Ok(());
         }
         let bytes = seqno.0.wrapping_sub(self.last_acked.0);
-        let partial = seqno.is_before(self.recover);
-        let resend = (self.window.fast_recovery && partial).then_some(seqno);
-        self.window.advance(bytes, partial);
+        self.window.advance(bytes, seqno.is_before(self.recover));
         self.acked += u64::from(bytes);
         self.last_acked = seqno;
         if self.last_sent.is_before(seqno) {
             // What was to be sent again had arrived.
             self.last_sent = seqno;
         }
-        Ok(resend)
+        Ok(())
+    }
+
+    /// From what is missing on everything is sent again. That brings duplicates, and they are no sign of a further loss:
+    /// not before all that was ever sent until now has arrived (RFC 6582; the reference takes the place it went back from,
+    /// and starts over again and again).
+    fn go_back(&mut self) {
+        self.recover = self.highest_sent;
+        self.last_sent = self.last_acked;
     }
 
     /// Looks at the clocks; the outcome if the test is over (TP-20, TP-22).
@@ -154,7 +158,7 @@ impl Sender {
                 return Some(MeterOutcome::Unreachable);
             }
             self.window.timed_out();
-            self.last_sent = self.last_acked;
+            self.go_back();
             self.expires = now + self.timer.timeout();
         }
         None
@@ -214,7 +218,7 @@ mod tests {
     fn tp_12_acknowledgements_that_cannot_be_true_count_nothing() {
         let mut sender = sender();
         burst(&mut sender, at(0));
-        assert_eq!(sender.acknowledged(at(5), number(2), 1), Ok(None));
+        assert_eq!(sender.acknowledged(at(5), number(2), 1), Ok(()));
         assert_eq!(sender.acknowledged(at(6), number(1), 1), Err(Discard::Duplicate));
         assert_eq!(sender.acknowledged(at(6), number(4), 1), Err(Discard::Malformed));
         assert_eq!(sender.acknowledged(at(6), number(1_000_000), 1), Err(Discard::Malformed));
@@ -238,21 +242,32 @@ mod tests {
         let mut sender = sender();
         burst(&mut sender, at(0));
         for segment in 1..=3 {
-            assert_eq!(sender.acknowledged(at(10), number(segment), 5), Ok(None));
+            sender.acknowledged(at(10), number(segment), 5).unwrap();
         }
         assert_eq!(burst(&mut sender, at(10)).len(), 6);
-        for _ in 0..2 {
-            assert_eq!(sender.acknowledged(at(20), number(3), 5), Ok(None));
+        for duplicates in 1..=3 {
+            assert!(!sender.window.fast_recovery);
+            sender.acknowledged(at(20), number(3), 5).unwrap();
+            assert_eq!(sender.window.fast_recovery, duplicates == 3);
         }
-        assert_eq!(sender.acknowledged(at(20), number(3), 5), Ok(Some(number(3))));
-        assert!(sender.window.fast_recovery);
         let again = burst(&mut sender, at(20));
         assert_eq!(again[..2], [number(3), number(4)]);
-        // A partial acknowledgement asks for the next hole, the last ends the recovery.
-        assert_eq!(sender.acknowledged(at(30), number(6), 15), Ok(Some(number(6))));
-        assert_eq!(sender.acknowledged(at(31), number(9), 15), Ok(None));
+        // A partial acknowledgement goes on, the last ends the recovery.
+        sender.acknowledged(at(30), number(6), 15).unwrap();
+        assert!(sender.window.fast_recovery);
+        // What was sent twice brings duplicates, which are no loss.
+        let size = sender.window.size;
+        for _ in 0..10 {
+            sender.acknowledged(at(30), number(6), 15).unwrap();
+        }
+        assert_eq!(sender.window.size, size);
+        let all = sender.highest_sent;
+        sender.acknowledged(at(31), all, 15).unwrap();
         assert!(!sender.window.fast_recovery);
-        assert_eq!(sender.last_acked, number(9));
+        for _ in 0..10 {
+            sender.acknowledged(at(32), all, 15).unwrap();
+        }
+        assert_eq!((sender.last_acked, sender.last_sent), (all, all), "not gone back once more");
     }
 
     #[test]

@@ -93,6 +93,7 @@ impl Window {
     pub(super) fn timed_out(&mut self) {
         self.threshold = (self.size / 2).max(2 * MSS);
         self.size = 3 * MSS;
+        self.fast_recovery = false;
     }
 }
 

@@ -12,7 +12,7 @@ set -eu
 . "$(dirname "$0")/lib.sh"
 count=${1:-4}
 case $count in '' | *[!0-9]*) die "COUNT must be a number" ;; esac
-[ "$count" -ge 2 ] && [ "$count" -le 99 ] || die "COUNT must be 2 to 99"
+if [ "$count" -lt 2 ] || [ "$count" -gt 99 ]; then die "COUNT must be 2 to 99"; fi
 
 start
 for n in $(seq 1 "$count"); do add_node "$n"; done

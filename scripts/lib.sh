@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # lib.sh - what the scripts beside it share. Sourced, not run.
 
 die() {

@@ -12,6 +12,7 @@ mod cell;
 mod chain;
 mod changes;
 mod pair;
+mod scripts;
 mod throughput;
 
 use std::path::{Path, PathBuf};
@@ -40,10 +41,15 @@ const USAGE: &str = "\
 pub(crate) const GUEST: &str = "wifi-guest";
 
 /// Programs of this machine that nodes and radios need, with their packages.
-const PROGRAMS: [(&str, &str); 4] =
-    [("batctl", "batctl"), ("ip", "iproute2"), ("iw", "iw"), ("hostapd", "hostapd")];
+const PROGRAMS: [(&str, &str); 5] = [
+    ("batctl", "batctl"),
+    ("ip", "iproute2"),
+    ("iw", "iw"),
+    ("hostapd", "hostapd"),
+    ("wpa_supplicant", "wpasupplicant"),
+];
 /// Modules of the guest's kernel.
-const MODULES: &str = "batman-adv veth bridge tun sch_netem ccm cmac gcm";
+const MODULES: &str = "batman-adv veth bridge tun sch_netem";
 /// How long a guest may take: it boots, and plays a few minutes, several times slower on a busy machine.
 const LIMIT: Duration = Duration::from_secs(1500);
 /// For whatever must come sooner or later, in an emulated machine on a busy one.
@@ -59,6 +65,7 @@ const CASES: &[Case] = cases![
     changes::a_radio_leaves_an_ibss_comes_back_and_changes_its_channel,
     access_point::stations_with_four_addresses_carry_the_mesh_to_our_access_point,
     access_point::fwd_124_clients_of_access_points_are_known_and_kept_apart,
+    scripts::the_script_makes_an_encrypted_802_11s_mesh,
     changes::v_21_a_radio_that_vanishes_while_it_is_asked_harms_nobody,
 ];
 
@@ -74,6 +81,7 @@ const MORE: &[Case] = cases![
     broadcast::broadcasts_of_ours_survive_a_lossy_radio,
     broadcast::broadcasts_of_the_kernel_survive_a_lossy_radio,
     access_point::stations_with_four_addresses_carry_the_mesh_to_the_kernels_access_point,
+    scripts::the_script_makes_an_ibss_and_takes_it_down,
     changes::a_radio_leaves_an_802_11s_mesh_comes_back_and_changes_its_channel,
 ];
 

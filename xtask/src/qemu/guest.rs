@@ -179,13 +179,15 @@ impl Kernel {
         Ok(files)
     }
 
-    /// What runs as process 1 once the root is there.
+    /// What runs as process 1 once the root is there. The kernel itself finds its modules, too.
     fn start(&self, task: &Task<'_>) -> String {
         let (root, modules, script) = (self.root.display(), task.modules, task.script);
         format!(
             "export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/run TMPDIR=/run\n\
              export MODPROBE=\"modprobe -q -d {root}\"\n\
              exec </dev/null >{RESULTS}/stdout 2>{RESULTS}/stderr\n\
+             printf '#!/bin/sh\nexec %s \"$@\"\n' \"$MODPROBE\" >/run/modprobe; chmod +x /run/modprobe\n\
+             echo /run/modprobe >/proc/sys/kernel/modprobe\n\
              ip link set lo up\n\
              for m in {modules}; do $MODPROBE $m; done\n\
              [ -e /dev/net/tun ] || {{ mkdir -p /dev/net; mknod /dev/net/tun c 10 200; }}\n\

@@ -155,6 +155,13 @@ pub(crate) const TIERS: &[Tier] = &[
         limit: minutes(20),
         run: |job| job.verb(&["interop", "--kernel", "7.2"]),
     },
+    Tier {
+        name: "wifi",
+        about: "real 802.11 code: simulated radios of Linux 7.2, beside the kernel module",
+        needs: &[],
+        limit: minutes(30),
+        run: |job| job.verb(&["wifi"]),
+    },
 ];
 
 /// Which tier a test program belongs to; what no other tier names is a unit test.

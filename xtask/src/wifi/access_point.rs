@@ -38,12 +38,15 @@ fn access_point(radio: &Radio, node: &Node, ssid: &str, more: &str) -> Result<Pr
 /// Makes a station of an access point, and waits until it is one.
 fn station(radio: &Radio, space: &Namespace, name: &str, ssid: &str) -> Result<()> {
     space.set_link(name, &[Set::Up])?;
+    // The carrier says nothing at first: the kernel looks at it a moment later.
     wait_until(PATIENCE, "the station is connected", || {
-        // A scan may miss the access point: then it is tried again.
-        if !space.link(name).is_ok_and(|link| link.running) {
-            let _ = radio.iw(&["dev", name, "connect", "-w", ssid, CHANNELS[0]]);
+        let link = radio.iw(&["dev", name, "link"]);
+        let is_connected = link.is_ok_and(|text| text.contains("Connected to"));
+        if !is_connected {
+            // A scan may miss the access point: then it is tried again. Refused while it is tried.
+            let _ = radio.iw(&["dev", name, "connect", ssid, CHANNELS[0]]);
         }
-        space.link(name).is_ok_and(|link| link.running)
+        is_connected
     })
     .map(|_| ())
 }

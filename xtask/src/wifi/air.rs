@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use crate::lab::{self, Namespace, Set, tied, wait_until};
 
 /// How long a program that configures a radio may take.
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_secs(300);
 /// Where the kernel lists radios.
 const RADIOS: &str = "/sys/class/ieee80211";
 /// In MHz: channels 1 and 6, which every regulatory domain allows.

@@ -2,23 +2,27 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use super::air::{Air, CHANNELS, Radio};
-use super::{PATIENCE, programs};
+use super::{PATIENCE, beside, programs};
 use crate::interop::node::{Algorithm, Kind, Node, hard_address};
-use crate::lab::{Lab, Set, wait_for, wait_until};
+use crate::lab::{Lab, Set, wait_until};
 
 /// The name of every network here.
 pub(super) const NETWORK: &str = "noctule";
 /// The cell that all stations of an IBSS share: given by hand, so that two halves never become two cells.
 const CELL: &str = "02:ca:fe:ca:fe:40";
+/// The only rate of radios that have one, in Mbit/s.
+pub(super) const LEGACY_RATE: &str = "54";
 
 /// How stations of one channel form a network.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Network {
     /// Everybody speaks to everybody in reach, without asking.
     Ibss,
+    /// The same without what 802.11n has brought.
+    LegacyIbss,
     /// 802.11s, with its own forwarding off.
     Mesh,
 }
@@ -27,7 +31,7 @@ impl Network {
     /// What `iw` calls interfaces of it.
     const fn kind(self) -> &'static str {
         match self {
-            Self::Ibss => "ibss",
+            Self::Ibss | Self::LegacyIbss => "ibss",
             Self::Mesh => "mp",
         }
     }
@@ -35,13 +39,18 @@ impl Network {
     /// Makes an interface that is up part of the network, on a channel in MHz.
     pub(super) fn join(self, radio: &Radio, interface: &str, channel: &str) -> Result<()> {
         match self {
-            Self::Ibss => {
-                let words = ["dev", interface, "ibss", "join", NETWORK, channel, "HT20"];
-                radio.iw(&[&words[..], &["fixed-freq", CELL]].concat())?;
+            Self::Ibss | Self::LegacyIbss => {
+                let width = if self == Self::Ibss { "HT20" } else { "NOHT" };
+                let mut words = vec!["dev", interface, "ibss", "join", NETWORK, channel, width];
+                words.extend(["fixed-freq", CELL]);
+                if self == Self::LegacyIbss {
+                    words.extend(["basic-rates", LEGACY_RATE]);
+                }
+                radio.iw(&words)?;
             }
             Self::Mesh => {
                 radio.iw(&["dev", interface, "mesh", "join", NETWORK, "freq", channel, "HT20"])?;
-                radio.iw(&["dev", interface, "set", "mesh_param", "mesh_fwding", "0"])?;
+                radio.iw(&["dev", interface, "set", "mesh_param", "mesh_fwding=0"])?;
             }
         }
         Ok(())
@@ -49,7 +58,7 @@ impl Network {
 
     /// Takes the interface out of the network.
     pub(super) fn leave(self, radio: &Radio, interface: &str) -> Result<()> {
-        let word = if self == Self::Ibss { "ibss" } else { "mesh" };
+        let word = if self == Self::Mesh { "mesh" } else { "ibss" };
         radio.iw(&["dev", interface, word, "leave"]).map(|_| ())
     }
 }
@@ -144,19 +153,36 @@ impl Cell {
     }
 
     /// Waits until a node gets answers from another.
-    pub(super) fn wait_for_ping(&self, from: usize, to: usize) -> Result<Duration> {
-        let (from, to) = (self.node(from), self.node(to));
-        let what = format!("{} reaches {}", from.name(), to.name());
-        let since = Instant::now();
-        let attempt =
-            || from.first_ping(to, Instant::now(), Duration::from_secs(1))?.context(what.clone());
-        wait_for(PATIENCE, &what, attempt)?;
-        Ok(since.elapsed())
+    pub(super) fn wait_for_ping(&self, from: usize, to: usize) -> Result<()> {
+        let (here, there) = (self.node(from), self.node(to));
+        self.wait(&format!("{} reaches {}", here.name(), there.name()), |_| {
+            Ok(here.first_ping(there, Instant::now(), Duration::from_secs(1))?.is_some())
+        })
     }
 
-    /// Waits until something holds of the cell.
+    /// Waits until something holds of the cell. If it does not, what the radios and nodes know is printed.
     pub(super) fn wait(&self, what: &str, condition: impl Fn(&Self) -> Result<bool>) -> Result<()> {
-        wait_until(PATIENCE, what, || condition(self).unwrap_or(false)).map(|_| ())
+        let mut trouble = None;
+        let waited = wait_until(PATIENCE, what, || match condition(self) {
+            Ok(holds) => holds,
+            Err(error) => {
+                trouble = Some(error);
+                false
+            }
+        });
+        let Err(error) = waited else { return Ok(()) };
+        for (radio, node) in self.radios.iter().zip(&self.nodes) {
+            let name = node.interface(1);
+            for words in [["dev", &name, "info"].as_slice(), &["dev", &name, "station", "dump"]] {
+                println!("    {}: {}", node.name(), radio.iw(words).unwrap_or_default().trim_end());
+            }
+        }
+        // The error below counts, not what tables cannot be shown.
+        let _ = beside::show(&self.nodes.iter().collect::<Vec<_>>());
+        Err(match trouble {
+            Some(trouble) => trouble.context(error),
+            None => error,
+        })
     }
 
     /// Fails if a daemon has ended by itself.

@@ -48,7 +48,7 @@ fn throughput(kinds: &str) -> Result<()> {
     let mut cell = Cell::build(kinds, Network::Ibss)?;
     cell.make_chain()?;
     cell.set_algorithm(Algorithm::BatmanV);
-    (1..=3).try_for_each(|number| fix_rates(&cell, number))?;
+    fix_rates(&cell)?;
     cell.start()?;
     cell.wait_for_ping(1, 3)?;
     let seen = |cell: &Cell, to: usize| -> Result<u32> {

@@ -187,6 +187,26 @@ mod tests {
     }
 
     #[test]
+    fn v_21_absurd_answers_count_as_none() {
+        let station = |info: &[u8]| read_station(&body(&[(21, info)]));
+        let whole = nest(&[(27, &12_345_u32.to_ne_bytes())]);
+        for end in 0..whole.len() {
+            assert_eq!(station(&whole[..end]), None, "cut short at {end}");
+        }
+        for length in [0_u16, 1, 3, 9, u16::MAX] {
+            let mut odd = whole.clone();
+            odd[..2].copy_from_slice(&length.to_ne_bytes());
+            assert_eq!(station(&odd), None, "an attribute that claims {length} bytes");
+        }
+        assert_eq!(station(&nest(&[(27, &[1, 2])])), None, "half a number");
+        assert_eq!(station(&nest(&[(8, &[0xff; 3])])), Some(Measured::Bitrate(0)), "no nest");
+        assert_eq!(read_station(&[0; 3]), None, "less than a header");
+        // A number that cannot be is one; who averages has a bound for it (V-H6).
+        let huge = u32::MAX.to_ne_bytes();
+        assert_eq!(station(&nest(&[(27, &huge)])), Some(Measured::Expected(u32::MAX)));
+    }
+
+    #[test]
     fn v_24_v_96_errors() {
         let of = |errno| measured(Err(io::Error::from_raw_os_error(errno)));
         for busy in [libc::EBUSY, libc::EINTR, libc::ENOBUFS] {

@@ -92,8 +92,8 @@ pub(super) struct Chain {
     pub(super) nodes: Vec<Node>,
     daemons: Vec<Process>,
     sink: Option<Sink>,
-    /// Process number of n2's daemon.
-    middle: Option<u32>,
+    /// Process numbers of the nodes' daemons, where they have any.
+    processes: Vec<u32>,
 }
 
 impl Chain {
@@ -111,9 +111,13 @@ impl Chain {
             let [here, there] = nodes.get_disjoint_mut([at - 1, at])?;
             here.link(there, lab, MTU)?;
         }
-        let mut chain = Self { kind, nodes, daemons: Vec::new(), sink: None, middle: None };
+        let mut chain =
+            Self { kind, nodes, daemons: Vec::new(), sink: None, processes: Vec::new() };
         chain.run(lab, programs).with_context(|| format!("cannot start {}", kind.name()))?;
-        chain.middle = chain.daemon(2).map(|daemon| daemon.id());
+        for number in 1..=chain.nodes.len() {
+            let process = chain.daemon(number).map(|daemon| daemon.id());
+            chain.processes.extend(process);
+        }
         if kind.has_transit() {
             chain.sink = Some(Sink::new(lab, &chain.node(3).namespace, "e1")?);
         }
@@ -184,9 +188,9 @@ impl Chain {
         Ok(())
     }
 
-    /// Process number of the daemon in the middle, if there is one.
-    pub(super) fn middle(&self) -> Option<u32> {
-        self.middle
+    /// Process numbers of the nodes' daemons, from n1 on; none where the nodes have none.
+    pub(super) fn processes(&self) -> &[u32] {
+        &self.processes
     }
 
     /// Where the generator's frames end: n3's first link.

@@ -37,6 +37,8 @@ pub(super) fn tcp(hops: usize, streams: usize) -> String {
 pub(super) fn round_trip(share: &str, when: &str) -> String {
     format!("round trip over 1 hop, {when}, p{share}, µs")
 }
+/// Idle, and all who take part on the same processor.
+pub(super) const ONE_PROCESSOR: &str = "idle, one processor";
 /// Broadcasts of a host that reach the node two hops away.
 pub(super) const FLOOD: &str = "broadcasts that arrive over 2 hops, frames/s";
 /// Memory of the node in the middle when all is done.
@@ -58,6 +60,10 @@ pub(super) fn measure(figures: &mut Figures, chain: &Chain, plan: &Plan) -> Resu
         }
     }
     round_trips(figures, chain, plan, "idle")?;
+    bind(chain, true)?;
+    let done = round_trips(figures, chain, plan, ONE_PROCESSOR);
+    bind(chain, false)?;
+    done?;
     {
         let _load = Load::start(chain, plan)?;
         round_trips(figures, chain, plan, "under load")?;
@@ -97,6 +103,12 @@ fn stream(chain: &Chain, hops: usize, streams: usize, time: Duration) -> Result<
 fn received(report: &str) -> Option<f64> {
     let report: serde_json::Value = serde_json::from_str(report).ok()?;
     Some(report["end"]["sum_received"]["bits_per_second"].as_f64()? / 1e6)
+}
+
+/// Keeps whoever takes part in a round trip to one processor, or not: then none has to be woken while the one before still works.
+fn bind(chain: &Chain, bound: bool) -> Result<()> {
+    let daemons = chain.processes().iter().take(2).map(u32::to_string);
+    daemons.chain(["self".to_owned()]).try_for_each(|process| processor::bind(&process, bound))
 }
 
 fn round_trips(figures: &mut Figures, chain: &Chain, plan: &Plan, when: &str) -> Result<()> {

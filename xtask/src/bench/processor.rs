@@ -5,7 +5,9 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use nix::unistd::{SysconfVar, sysconf};
+use nix::errno::Errno;
+use nix::sched::{CpuSet, sched_setaffinity};
+use nix::unistd::{Pid, SysconfVar, sysconf};
 
 /// Watches how busy all processors together are.
 ///
@@ -81,6 +83,22 @@ fn times(schedstat: &str) -> Option<[Duration; 2]> {
     let mut fields = schedstat.split_whitespace();
     let mut next = || Some(Duration::from_nanos(fields.next()?.parse().ok()?));
     Some([next()?, next()?])
+}
+
+/// Keeps all threads of a process to processor 0, or lets them run anywhere.
+pub(super) fn bind(process: &str, bound: bool) -> Result<()> {
+    let mut set = CpuSet::new();
+    for number in 0..if bound { 1 } else { CpuSet::count() } {
+        set.set(number)?;
+    }
+    for thread in scheduled(process)?.into_keys() {
+        match sched_setaffinity(Pid::from_raw(thread.cast_signed()), &set) {
+            // It has ended meanwhile.
+            Ok(()) | Err(Errno::ESRCH) => {}
+            Err(errno) => return Err(errno).context("cannot bind a thread to a processor"),
+        }
+    }
+    Ok(())
 }
 
 /// How often the threads of a process have gone to sleep: they were woken as often.

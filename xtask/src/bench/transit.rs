@@ -258,7 +258,8 @@ fn with_card<T>(chain: &Chain, act: impl FnOnce(&Way<'_>) -> Result<T>) -> Resul
     let result = chain.check_transit().and_then(|()| {
         let source = Generator::new(&chain.node(1).namespace, "e1")?;
         let traffic = |flows, length| chain.traffic(flows, length);
-        act(&Way { source, sink: chain.sink()?, traffic: &traffic, daemon: chain.middle() })
+        let daemon = chain.processes().get(1).copied();
+        act(&Way { source, sink: chain.sink()?, traffic: &traffic, daemon })
     });
     as_card(chain.node(2), false)?;
     result

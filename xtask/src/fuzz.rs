@@ -100,7 +100,8 @@ fn replay(counts: &mut Counts) -> Result<()> {
     let mut command = tied(&program);
     command
         .current_dir(paths::project())
-        .args(["test", "--package", "noctule-fuzz", "--lib", "--tests"])
+        // Of the whole workspace, as `cargo xtask test` builds it: see `test::cargo::test`.
+        .args(["test", "--workspace", "--test", "replay"])
         .env("CARGO_TERM_COLOR", "never");
     let output = run(&mut command, BUILD_LIMIT)?;
     print!("{}", output.stdout);

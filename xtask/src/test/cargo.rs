@@ -15,7 +15,7 @@ pub(crate) fn program() -> PathBuf {
     std::env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from)
 }
 
-/// A test program: what cargo calls a test target.
+/// A test program or bench: what cargo calls a target.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct TestTarget {
     /// Its package.
@@ -41,8 +41,8 @@ struct Target {
     name: String,
 }
 
-/// The test targets (`tests/*.rs`) of the workspace.
-pub(crate) fn test_targets(job: &Job<'_>) -> Result<Vec<TestTarget>> {
+/// The targets of a kind in the workspace: `test` (`tests/*.rs`) or `bench`.
+pub(crate) fn targets(job: &Job<'_>, kind: &str) -> Result<Vec<TestTarget>> {
     let mut command = job.cargo(&["metadata", "--no-deps", "--format-version=1"]);
     let output = lab::run(&mut command, job.time_left())?.success()?;
     let metadata: Metadata =
@@ -50,7 +50,7 @@ pub(crate) fn test_targets(job: &Job<'_>) -> Result<Vec<TestTarget>> {
     let mut targets = Vec::new();
     for package in metadata.packages {
         for target in package.targets {
-            if target.kind == ["test"] {
+            if target.kind == [kind] {
                 targets.push(TestTarget { package: package.name.clone(), name: target.name });
             }
         }
@@ -60,8 +60,11 @@ pub(crate) fn test_targets(job: &Job<'_>) -> Result<Vec<TestTarget>> {
 }
 
 /// Runs `cargo test` with these words and reads the counts.
+///
+/// Always of the whole workspace: for some of its packages cargo would choose fewer features, and
+/// build what they need once more.
 pub(crate) fn test(job: &Job<'_>, words: &[&str]) -> Result<Outcome> {
-    let mut command = job.cargo(&["test", "--no-fail-fast"]);
+    let mut command = job.cargo(&["test", "--workspace", "--no-fail-fast"]);
     command.args(words);
     if !words.contains(&"--doc") {
         // The output of tests that passed is where they say that they were skipped.

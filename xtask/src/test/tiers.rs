@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use super::cargo::{self, TestTarget};
 use super::job::{Job, Outcome};
@@ -86,7 +86,7 @@ pub(crate) const TIERS: &[Tier] = &[
         about: "whole meshes in virtual time",
         needs: &[],
         limit: minutes(12),
-        run: |job| cargo::test(job, &["--package", "noctule-sim"]),
+        run: |job| suite(job, Suite::Simulation),
     },
     Tier {
         name: "fuzz",
@@ -198,36 +198,43 @@ fn docs(job: &Job<'_>) -> Result<Outcome> {
 }
 
 fn unit(job: &Job<'_>) -> Result<Outcome> {
-    // The packages with a tier of their own are left to it.
-    let most = ["--workspace", "--exclude", "noctule-sim", "--exclude", "noctule-fuzz"];
-    let mut words = [&most[..], &["--lib", "--bins"]].concat();
-    let targets = cargo::test_targets(job)?;
-    for target in targets.iter().filter(|target| Suite::of(target) == Suite::Unit) {
-        words.extend(["--test", &target.name]);
-    }
-    let mut outcome = cargo::test(job, &words)?;
-    outcome.add(cargo::test(job, &[&most[..], &["--doc"]].concat())?);
+    let targets = cargo::targets(job, "test")?;
+    let programs = programs(&targets, Suite::Unit)?;
+    let mut outcome = cargo::test(job, &[&["--lib", "--bins"][..], &programs].concat())?;
+    outcome.add(cargo::test(job, &["--doc"])?);
     Ok(outcome)
 }
 
 /// Runs the test programs of a suite.
 fn suite(job: &Job<'_>, suite: Suite) -> Result<Outcome> {
-    let targets = cargo::test_targets(job)?;
-    let targets: Vec<_> = targets.iter().filter(|target| Suite::of(target) == suite).collect();
-    let mut words = Vec::new();
-    for target in &targets {
-        words.extend(["--package", &target.package, "--test", &target.name]);
-    }
+    let targets = cargo::targets(job, "test")?;
+    let words = programs(&targets, suite)?;
     if words.is_empty() {
         return Ok(Outcome::failed("no test program belongs to this tier".into()));
     }
     cargo::test(job, &words)
 }
 
+/// Cargo's words for the test programs of a suite. It knows them by their names alone, in all packages.
+fn programs(targets: &[TestTarget], suite: Suite) -> Result<Vec<&str>> {
+    let mut words = Vec::new();
+    for target in targets.iter().filter(|target| Suite::of(target) == suite) {
+        let twin = |other: &&TestTarget| other.name == target.name && Suite::of(other) != suite;
+        if let Some(other) = targets.iter().find(twin) {
+            let packages = [target.package.as_str(), other.package.as_str()].join(" and ");
+            bail!("{packages} both have a test program {}, in different tiers", target.name);
+        }
+        words.extend(["--test", target.name.as_str()]);
+    }
+    Ok(words)
+}
+
 fn benches(job: &Job<'_>) -> Result<Outcome> {
     // Without `--bench` criterion runs each bench once and measures nothing.
-    let finished =
-        job.run(&mut job.cargo(&["test", "--package", "noctule-benches", "--benches"]))?;
+    let targets = cargo::targets(job, "bench")?;
+    let mut words = vec!["test", "--workspace"];
+    words.extend(targets.iter().flat_map(|target| ["--bench", target.name.as_str()]));
+    let finished = job.run(&mut job.cargo(&words))?;
     let mut outcome = finished.check();
     if finished.success {
         let ran = finished.text.lines().filter(|line| *line == "Success").count();
@@ -255,6 +262,19 @@ mod tests {
         assert_eq!(suite("noctule-dataplane", "packet_ring"), Suite::Rings);
         assert_eq!(suite("noctule-sim", "captures"), Suite::Simulation);
         assert_eq!(suite("noctule-fuzz", "replay"), Suite::Fuzz);
+    }
+
+    #[test]
+    fn a_name_in_two_tiers_is_refused() {
+        let target = |package: &str, name: &str| TestTarget {
+            package: package.to_owned(),
+            name: name.to_owned(),
+        };
+        let mut targets = vec![target("noctule-wire", "rules"), target("noctule-sim", "churn")];
+        assert_eq!(programs(&targets, Suite::Unit).unwrap(), ["--test", "rules"]);
+        targets.push(target("noctule-control", "churn"));
+        assert!(programs(&targets, Suite::Unit).is_err());
+        assert!(programs(&targets, Suite::Simulation).is_err());
     }
 
     #[test]

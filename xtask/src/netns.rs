@@ -43,6 +43,8 @@ const CASES: &[Case] = cases![
     forwarding::a_silent_relay_is_replaced,
     forwarding::a_restarted_node_is_back_soon,
     offload::fwd_72_packets_in_transit_stay_in_the_kernel,
+    offload::fwd_46_fwd_120_frames_of_hosts_stay_in_the_kernel,
+    offload::every_frame_is_counted_as_forwarded_or_under_its_reason,
     offload::packets_in_transit_survive_the_daemon_and_the_next_one_adopts_them,
     offload::fwd_110_a_route_that_changes_is_followed_in_the_kernel,
     offload::a_stopped_node_leaves_the_kernel_unless_it_is_to_keep,

@@ -8,9 +8,9 @@ pub(crate) use account::Account;
 
 use crate::api;
 use crate::settings::OffloadChoice;
-use noctule_dataplane::offload::{Inherited, Mirror, OpenError, Transit};
+use noctule_dataplane::offload::{Inherited, Mirror, OpenError, RouteCounts, Transit};
 use noctule_fib::{Fib, Iface, Watch};
-use noctule_wire::Instant;
+use noctule_wire::{Instant, Mac};
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::{info, warn};
@@ -97,6 +97,17 @@ impl Offload {
         Self { active: None, because: Some(because), keep }
     }
 
+    /// The mesh interface, given by index and name: frames of hosts pass inside the kernel, too, where they can.
+    pub(crate) fn attach_host(&mut self, ifindex: u32, name: &str) {
+        let Some(active) = &mut self.active else { return };
+        match active.transit.attach_host(name) {
+            Ok(()) => active.mirror.attach_host(ifindex),
+            Err(problem) => {
+                warn!(interface = name, %problem, "frames of hosts are not carried inside the kernel");
+            }
+        }
+    }
+
     /// An interface has joined: its number in the mesh, its index in the kernel, its name.
     pub(crate) fn attach(&mut self, iface: Iface, ifindex: u32, name: &str) {
         let Some(active) = &mut self.active else { return };
@@ -149,6 +160,7 @@ impl Offload {
         let arrived = Iface::all().map(|iface| active.account.since_start(iface));
         let (frames, bytes) =
             arrived.fold((0, 0), |sum, (frames, bytes)| (sum.0 + frames, sum.1 + bytes));
+        let host = active.account.host();
         api::Offload {
             how: "tc".into(),
             because: None,
@@ -157,6 +169,8 @@ impl Offload {
             routes: active.mirror.routes(),
             frames,
             bytes,
+            sent_frames: host.sent,
+            delivered_frames: host.delivered,
         }
     }
 
@@ -164,6 +178,12 @@ impl Offload {
     pub(crate) fn arrived(&self, iface: Iface) -> Option<(u64, u64)> {
         let active = self.active.as_ref()?;
         active.mirror.is_attached(iface).then(|| active.account.since_start(iface))
+    }
+
+    /// What the kernel has forwarded to an originator; `None` if it forwards nothing.
+    pub(crate) fn sent(&self, originator: Mac) -> Option<RouteCounts> {
+        let active = self.active.as_ref()?;
+        Some(active.mirror.counts(originator, &active.transit))
     }
 
     /// A regular end.
@@ -196,6 +216,10 @@ impl Active {
         if now >= self.renew_at {
             self.renew_at = now + RENEW_EVERY;
             self.mirror.renew(lease(), &mut self.transit);
+            let clock = monotonic();
+            let ago = |seen| clock.saturating_sub(Duration::from_nanos(seen));
+            let seen = self.transit.seen().map(|(client, seen)| (client, ago(seen)));
+            self.mirror.note_seen(seen, now);
         }
         if self.inherited_until.is_some_and(|until| now >= until) {
             self.inherited_until = None;
@@ -206,7 +230,11 @@ impl Active {
 
 /// Until when the maps hold that are renewed now, on the program's clock.
 fn lease() -> u64 {
+    u64::try_from((monotonic() + LEASE).as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// The programs' clock.
+fn monotonic() -> Duration {
     let clock = nix::time::ClockId::CLOCK_MONOTONIC;
-    let now = clock.now().map_or(Duration::ZERO, Duration::from);
-    u64::try_from((now + LEASE).as_nanos()).unwrap_or(u64::MAX)
+    clock.now().map_or(Duration::ZERO, Duration::from)
 }

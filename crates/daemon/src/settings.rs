@@ -91,6 +91,8 @@ pub struct Written {
     pub offload: Option<String>,
     /// Whether it goes on doing so when the daemon is stopped.
     pub offload_keep: Option<bool>,
+    /// Whether it carries frames of hosts here, too.
+    pub offload_hosts: Option<bool>,
     /// The hard interfaces, in order of their attachment.
     #[serde(rename = "interface")]
     pub interfaces: Vec<WrittenInterface>,
@@ -165,6 +167,7 @@ const KEYS: &[&str] = &[
     "backend",
     "offload",
     "offload_keep",
+    "offload_hosts",
     "interface",
     "vlan",
 ];
@@ -297,6 +300,8 @@ pub struct Config {
     pub offload: OffloadChoice,
     /// Whether it goes on doing so when the daemon is stopped.
     pub offload_keep: bool,
+    /// Whether it carries frames of hosts here, too.
+    pub offload_hosts: bool,
     /// The hard interfaces, one at least, each once.
     pub interfaces: Vec<InterfaceConfig>,
 }
@@ -399,6 +404,7 @@ impl Written {
             backend: self.backend.or(file.backend),
             offload: self.offload.or(file.offload),
             offload_keep: self.offload_keep.or(file.offload_keep),
+            offload_hosts: self.offload_hosts.or(file.offload_hosts),
             interfaces,
             // They can be in a file alone.
             vlans: if self.vlans.is_empty() { file.vlans } else { self.vlans },
@@ -445,6 +451,7 @@ impl Written {
             backend,
             offload,
             offload_keep,
+            offload_hosts,
             interfaces,
             vlans,
         } = self;
@@ -522,6 +529,7 @@ impl Written {
             backend: backend.as_deref().map_or(Ok(BackendChoice::default()), backend_choice)?,
             offload: offload.as_deref().map_or(Ok(OffloadChoice::default()), offload_choice)?,
             offload_keep: offload_keep.unwrap_or(false),
+            offload_hosts: offload_hosts.unwrap_or(true),
             interfaces: hard,
             mesh,
         })

@@ -9,5 +9,5 @@ pub mod layout;
 pub mod mirror;
 
 pub use kernel::{Counted, Hook, OpenError, Transit};
-pub use layout::{Arrival, Counts, NodeEntry, Route, RouteCounts, RouteKey};
-pub use mirror::{Inherited, Mirror, Tables};
+pub use layout::{Arrival, Counts, HostCounts, HostEntry, NodeEntry, Route, RouteCounts, RouteKey};
+pub use mirror::{HostTables, Inherited, Mirror, Tables};

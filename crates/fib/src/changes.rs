@@ -13,12 +13,16 @@ pub struct Changes {
     pub originators: HashSet<Mac>,
     /// Clients of ours that have roamed away, or no longer count as such.
     pub departed: HashSet<Client>,
+    /// Clients, ours or others', that came or went, or of which something else is known now.
+    pub clients: HashSet<Client>,
+    /// The version of our own client table.
+    pub own_ttvn: bool,
 }
 
 impl Changes {
     /// Whether nothing has changed.
     pub fn is_empty(&self) -> bool {
-        !self.node && self.originators.is_empty() && self.departed.is_empty()
+        *self == Self::default()
     }
 }
 
@@ -56,7 +60,7 @@ impl Log {
 
 #[cfg(test)]
 mod tests {
-    use crate::{HashKey, Iface, NextHop, Node, View, Writer};
+    use crate::{GlobalClient, HashKey, Iface, NextHop, Node, View, Writer};
     use noctule_wire::tvlv::translation_table::ClientFlags;
     use noctule_wire::{Client, Instant, Mac, SeqNo, Ttvn};
 
@@ -95,7 +99,23 @@ mod tests {
         let client = Client::untagged(Mac([2, 0xc1, 0, 0, 0, 1]));
         let none = ClientFlags::default();
         fib.set_local(client, none, Instant::ZERO);
-        assert!(watch.take().is_empty(), "a client that is here");
+        let changes = watch.take();
+        assert!(changes.departed.is_empty(), "a client that is here");
+        assert_eq!(changes.clients, [client].into());
+        fib.set_local(client, none, Instant::from_millis(1));
+        assert!(watch.take().is_empty(), "it is still here");
+        fib.set_own_ttvn(Ttvn(0));
+        assert!(watch.take().is_empty(), "the same version");
+        fib.set_own_ttvn(Ttvn(1));
+        assert!(watch.take().own_ttvn);
+        let elsewhere = Client::untagged(Mac([2, 0xc1, 0, 0, 0, 2]));
+        let entry = GlobalClient { flags: none, announcers: [FAR].into_iter().collect() };
+        for known in [1, 0] {
+            fib.set_global(elsewhere, entry.clone());
+            assert_eq!(watch.take().clients.len(), known);
+        }
+        fib.remove_global(elsewhere);
+        assert_eq!(watch.take().clients, [elsewhere].into());
         for (step, known) in [(Some(ClientFlags::ROAM), 1), (Some(ClientFlags::ROAM), 0), (None, 1)]
         {
             match step {

@@ -242,7 +242,10 @@ impl Writer {
 
     /// Sets the version of our own client table.
     pub fn set_own_ttvn(&mut self, ttvn: Ttvn) {
-        self.tables.own_ttvn.store(ttvn.0, Ordering::Release);
+        let before = self.tables.own_ttvn.swap(ttvn.0, Ordering::AcqRel);
+        if before != ttvn.0 {
+            self.log.note(|changes| changes.own_ttvn = true);
+        }
     }
 
     /// Makes an originator known, without a route. Nothing happens if it is known already.
@@ -316,16 +319,27 @@ impl Writer {
         }
     }
 
+    fn note_client(&self, client: Client) {
+        self.log.note(|changes| {
+            changes.clients.insert(client);
+        });
+    }
+
     /// Sets the entry of a client that others announce.
     pub fn set_global(&mut self, client: Client, entry: GlobalClient) {
         let guard = crossbeam_epoch::pin();
+        let same = self.tables.global.get(client, &guard).is_some_and(|old| *old == entry);
         self.tables.global.insert(&mut self.global, client, entry, &guard);
+        if !same {
+            self.note_client(client);
+        }
     }
 
     /// Forgets a client that others announced.
     pub fn remove_global(&mut self, client: Client) {
         let guard = crossbeam_epoch::pin();
         self.tables.global.remove(&mut self.global, client, &guard);
+        self.note_client(client);
     }
 
     /// Sets the entry of a client of ours, seen at `now` or, if the data plane has seen it later, then. (A frame at this
@@ -337,7 +351,11 @@ impl Writer {
         let departed = old.is_some_and(|old| old.has_departed());
         let entry = Arc::new(LocalClient::new(flags, last_seen));
         let departs = entry.has_departed();
+        let same = old.is_some_and(|old| old.flags == flags);
         self.tables.local.insert(&mut self.local, client, entry, &guard);
+        if !same {
+            self.note_client(client);
+        }
         self.note_departed(client, departed, departs);
     }
 
@@ -346,6 +364,7 @@ impl Writer {
         let guard = crossbeam_epoch::pin();
         let departed = self.tables.local.get(client, &guard).is_some_and(|old| old.has_departed());
         self.tables.local.remove(&mut self.local, client, &guard);
+        self.note_client(client);
         self.note_departed(client, departed, false);
     }
 

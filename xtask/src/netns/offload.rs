@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use super::{LIMIT, QUICK, nodes};
-use crate::lab::{Lab, Skipped, wait_for};
+use crate::lab::{FrameSocket, Lab, Skipped, wait_for};
 use crate::node::Node;
 
 /// How long one answer may take.
@@ -86,6 +86,56 @@ pub(super) fn fwd_72_packets_in_transit_stay_in_the_kernel() -> Result<()> {
     Ok(())
 }
 
+/// Frames of each kind that are put on the link.
+const INJECTED: u64 = 200;
+/// Reasons for which the odd ones of them are dropped.
+const REASONS: [&str; 3] = ["drop_ttl_spent", "drop_unknown_originator", "drop_version"];
+
+pub(super) fn every_frame_is_counted_as_forwarded_or_under_its_reason() -> Result<()> {
+    let (_lab, nodes) = row(&["--offload", "tc"])?;
+    let [anna, ben, cara] = &nodes[..] else { anyhow::bail!("three nodes") };
+    needs_offload(ben)?;
+    let counters = || -> Result<Vec<u64>> {
+        let names = ["forward"].into_iter().chain(REASONS);
+        names.map(|name| ben.counter(name)).collect()
+    };
+    let to_cara = || -> Result<u64> {
+        let rows = ben.table("originators")?;
+        let cara = cara.originator();
+        let row = rows.iter().find(|row| row["orig_address"] == *cara && row["best"] == true);
+        row.context("no way to cara")?["offload_frames"].as_u64().context("no frames")
+    };
+    let (before, sent_before) = (counters()?, to_cara()?);
+    let socket = FrameSocket::open(&anna.namespace, "e1")?;
+    let [to, from, far] = [ben.mac(1), anna.mac(1), cara.mac(1)];
+    // A packet type that only its receiver needs to know.
+    let frame = |version: u8, ttl: u8, originator: [u8; 6]| {
+        let mut frame = [&to[..], &from, &[0x43, 0x05, 0x7f, version, ttl, 0]].concat();
+        frame.extend(originator);
+        frame.resize(100, 0xa5);
+        frame
+    };
+    let nobody = [2, 0xde, 0xad, 0, 0, 1];
+    for _ in 0..INJECTED {
+        for odd in [frame(15, 9, far), frame(15, 1, far), frame(15, 9, nobody), frame(14, 9, far)] {
+            socket.send(&odd)?;
+        }
+    }
+    wait_for(LIMIT, "all are counted", || {
+        let after = counters()?;
+        let more: Vec<u64> = after.iter().zip(&before).map(|(now, then)| now - then).collect();
+        // What the nodes say to each other may be among the forwarded.
+        ensure!(more[0] >= INJECTED && more[0] < INJECTED + 20, "{more:?}");
+        ensure!(more[1..].iter().all(|count| *count == INJECTED), "{more:?}");
+        Ok(())
+    })?;
+    let sent = to_cara()? - sent_before;
+    ensure!(sent >= INJECTED && sent < INJECTED + 20, "{sent} frames to cara");
+    let text = ben.ask(&["statistics", "--originators"])?;
+    ensure!(text.lines().count() == 3 && text.contains(&cara.originator()), "{text}");
+    Ok(())
+}
+
 pub(super) fn packets_in_transit_survive_the_daemon_and_the_next_one_adopts_them() -> Result<()> {
     let (_lab, mut nodes) = row(&["--offload", "tc"])?;
     needs_offload(&nodes[1])?;
@@ -156,6 +206,37 @@ pub(super) fn fwd_110_a_route_that_changes_is_followed_in_the_kernel() -> Result
         })?;
         nodes[chosen].start(&[&QUICK[..], &["--offload", "tc"]].concat())?;
     }
+    Ok(())
+}
+
+/// Frames of hosts that a node's kernel has sent and delivered.
+fn carried(node: &Node) -> Result<[u64; 2]> {
+    let offload = status(node)?;
+    let count = |name: &str| offload[name].as_u64().context("no such count");
+    Ok([count("sent_frames")?, count("delivered_frames")?])
+}
+
+pub(super) fn fwd_46_fwd_120_frames_of_hosts_stay_in_the_kernel() -> Result<()> {
+    let (_lab, nodes) = row(&["--offload", "tc"])?;
+    let [anna, ben, cara] = &nodes[..] else { anyhow::bail!("three nodes") };
+    needs_offload(anna)?;
+    for (from, to) in [(anna, ben), (anna, cara)] {
+        wait_for(LIMIT, "the tables are in the kernel", || {
+            let (before, others) = (carried(from)?, carried(to)?);
+            let tx = from.counter("tx")?;
+            all_pass(from, to, 50)?;
+            let after = carried(from)?;
+            ensure!(after[0] - before[0] >= 50 && after[1] - before[1] >= 50, "{after:?}");
+            let after = carried(to)?;
+            ensure!(after[0] - others[0] >= 50 && after[1] - others[1] >= 50, "{after:?}");
+            ensure!(from.counter("tx")? - tx >= 50, "not in the statistics");
+            Ok(())
+        })?;
+    }
+    // Segments that the daemon cuts, and answers that the kernel carries: all arrives, and in order enough.
+    anna.transfer(cara, 4 << 20)?;
+    cara.transfer(anna, 4 << 20)?;
+    ensure!(carried(ben)?[0] < 1000, "what only passes is not of hosts");
     Ok(())
 }
 

@@ -89,6 +89,8 @@ mod tests {
             neigh_address: Mac([2, 0, 0x5e, 0x20, 0, 2]).into(),
             tq: Some(81),
             throughput: None,
+            offload_frames: None,
+            offload_bytes: None,
         };
         let names = BatHosts::default();
         assert_eq!(

@@ -147,6 +147,12 @@ pub struct Offload {
     /// Their bytes, outer Ethernet header included.
     #[serde(default)]
     pub bytes: u64,
+    /// Frames of hosts here that the kernel has sent into the mesh.
+    #[serde(default)]
+    pub sent_frames: u64,
+    /// Frames that the kernel has handed to hosts here.
+    #[serde(default)]
+    pub delivered_frames: u64,
 }
 
 /// A VLAN of the mesh interface: `batctl vlan_json`.
@@ -298,6 +304,13 @@ pub struct Originator {
     /// Throughput by this neighbour, kbit/s: `BATMAN_V`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub throughput: Option<u32>,
+    /// Frames to this originator that the kernel has forwarded by itself; only in the row of the next hop, and only where
+    /// the kernel forwards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offload_frames: Option<u64>,
+    /// Their bytes, outer Ethernet header included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offload_bytes: Option<u64>,
 }
 
 /// A neighbour: `batctl neighbors_json`.

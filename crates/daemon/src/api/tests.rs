@@ -18,6 +18,8 @@ fn mgmt_31_rows_have_the_keys_and_the_order_of_batctl() {
         neigh_address: NEIGHBOUR,
         tq: Some(81),
         throughput: None,
+        offload_frames: None,
+        offload_bytes: None,
     };
     assert_eq!(
         serde_json::to_string(&originator).unwrap(),

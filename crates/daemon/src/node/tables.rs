@@ -160,15 +160,20 @@ impl Node {
                 self.engine.originator_rows_of(now, port.iface)
             }
         };
-        let row = |row: noctule_control::OriginatorRow| api::Originator {
-            hard_ifindex: self.ifindex(row.iface),
-            hard_ifname: self.name(row.iface),
-            orig_address: row.originator.into(),
-            best: row.best,
-            last_seen_msecs: millis(row.last_seen),
-            neigh_address: row.neighbour.into(),
-            tq: row.metric.tq(),
-            throughput: row.metric.throughput().map(kbit),
+        let row = |row: noctule_control::OriginatorRow| {
+            let offloaded = self.offload.sent(row.originator).filter(|_| row.best);
+            api::Originator {
+                hard_ifindex: self.ifindex(row.iface),
+                hard_ifname: self.name(row.iface),
+                orig_address: row.originator.into(),
+                best: row.best,
+                last_seen_msecs: millis(row.last_seen),
+                neigh_address: row.neighbour.into(),
+                tq: row.metric.tq(),
+                throughput: row.metric.throughput().map(kbit),
+                offload_frames: offloaded.map(|counts| counts.frames),
+                offload_bytes: offloaded.map(|counts| counts.bytes),
+            }
         };
         Ok(rows.into_iter().map(row).collect())
     }

@@ -1,7 +1,8 @@
 //! What the kernel forwarded, as a part of the statistics.
 
-use noctule_dataplane::offload::{Counted, Counts};
+use noctule_dataplane::offload::{Counted, Counts, HostCounts};
 use noctule_fib::{Counter, Counters, IFACES_MAX, Iface};
+use noctule_wire::Discard;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Adds what the kernel forwards to counters of its own: when somebody asks for them, so that it costs nothing otherwise.
@@ -11,7 +12,7 @@ pub(crate) struct Account {
     /// What was there when this process started.
     before: [Counts; IFACES_MAX],
     /// What is in the counters.
-    added: Mutex<[Counts; IFACES_MAX]>,
+    added: Mutex<([Counts; IFACES_MAX], HostCounts)>,
     counters: Arc<Counters>,
 }
 
@@ -22,7 +23,13 @@ impl Account {
         for (place, before) in Iface::all().zip(&mut before) {
             *before = counted.counts(place);
         }
-        Self { counted: Some(counted), before, added: Mutex::new(before), counters: Arc::default() }
+        let counted_host = counted.host_counts();
+        Self {
+            counted: Some(counted),
+            before,
+            added: Mutex::new((before, counted_host)),
+            counters: Arc::default(),
+        }
     }
 
     /// The counters, as of the last call of [`Self::update`].
@@ -35,17 +42,32 @@ impl Account {
         let Some(counted) = &self.counted else { return };
         // Whoever holds it is the one thread that adds to the counters.
         let mut added = self.added.lock().unwrap_or_else(PoisonError::into_inner);
-        for (place, added) in Iface::all().zip(added.iter_mut()) {
+        let (arrived, host) = &mut *added;
+        let add = |counter, now: u64, before: u64| {
+            self.counters.add(counter, now.wrapping_sub(before));
+        };
+        let now = counted.host_counts();
+        add(Counter::Tx, now.sent, host.sent);
+        add(Counter::TxBytes, now.sent_bytes, host.sent_bytes);
+        add(Counter::Rx, now.delivered, host.delivered);
+        add(Counter::RxBytes, now.delivered_bytes, host.delivered_bytes);
+        for _ in 0..now.lost.wrapping_sub(host.lost) {
+            self.counters.discard(Discard::TransmitFailed);
+        }
+        *host = now;
+        for (place, added) in Iface::all().zip(arrived) {
             let now = counted.counts(place);
-            let add = |counter, now: u64, before: u64| {
-                self.counters.add(counter, now.wrapping_sub(before));
-            };
             add(Counter::Forward, now.packets, added.packets);
             add(Counter::ForwardBytes, now.bytes, added.bytes);
             add(Counter::FragFwd, now.fragments, added.fragments);
             add(Counter::FragFwdBytes, now.fragment_bytes, added.fragment_bytes);
             *added = now;
         }
+    }
+
+    /// What passed between hosts here and the mesh.
+    pub(super) fn host(&self) -> HostCounts {
+        self.counted.as_ref().map(Counted::host_counts).unwrap_or_default()
     }
 
     /// Frames and bytes that arrived on an interface and were forwarded, since this process started.

@@ -80,6 +80,7 @@ tx_frames = 32
 backend = "xdp"
 offload = "tc"
 offload_keep = true
+offload_hosts = false
 
 [[interface]]
 name = "wlan0"
@@ -132,6 +133,7 @@ id = 4095
         backend: BackendChoice::Xdp,
         offload: OffloadChoice::Tc,
         offload_keep: true,
+        offload_hosts: false,
         interfaces: vec![
             InterfaceConfig {
                 name: "wlan0".into(),

@@ -2,15 +2,30 @@
 //!
 //! With a BPF file system at hand, maps and links are pinned there: they outlive this process, and the next one adopts them.
 
+mod counted;
+mod error;
+mod hook;
+mod host;
+mod pins;
+
+pub use counted::Counted;
+pub use error::OpenError;
+pub use hook::Hook;
+
 use super::layout::{self, Arrival, Counts, LAYOUT, NodeEntry, Route, RouteCounts, RouteKey};
 use super::mirror::{Inherited, Tables};
 use aya::maps::{Array, HashMap as KernelMap, Map, MapData, MapError, PerCpuArray};
-use aya::programs::links::{FdLink, PinnedLink};
-use aya::programs::tc::{NlOptions, SchedClassifierLink, TcAttachOptions};
-use aya::programs::{LinkOrder, ProgramError, SchedClassifier, TcAttachType, tc};
-use aya::{Ebpf, EbpfError, EbpfLoader};
+use aya::programs::TcAttachType;
+use aya::programs::links::FdLink;
+use aya::programs::tc::SchedClassifierLink;
+use aya::{Ebpf, EbpfLoader};
+pub(crate) use error::chain;
+use error::refused;
+use hook::classifier;
+use host::HostMaps;
 use noctule_fib::Iface;
 use noctule_wire::Client;
+use pins::{LINK, link_path, remove_folder, remove_other_layouts, remove_pins};
 use std::collections::HashMap;
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -29,35 +44,6 @@ const PROGRAM: &str = "noctule_transit";
 /// The maps, as the object names them.
 const MAPS: [&str; 6] = ["node", "arrivals", "routes", "departed", "by_arrival", "by_route"];
 
-/// Why there is no offload.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The process may not.
-    #[error("not permitted to load BPF programs (CAP_BPF and CAP_NET_ADMIN are needed)")]
-    NotPermitted,
-    /// The kernel cannot do it, or what it said.
-    #[error("the kernel does not take the program: {0}")]
-    Refused(String),
-    /// The place for the pins cannot be used.
-    #[error("cannot use {}: {error}", .path.display())]
-    Pins {
-        /// Which place.
-        path: PathBuf,
-        /// What the system said.
-        error: io::Error,
-    },
-}
-
-/// By what the program hangs on an interface.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Hook {
-    /// A link that can be pinned (tcx), or a filter where the kernel has none yet: before Linux 6.6.
-    #[default]
-    Best,
-    /// A filter of the `clsact` queueing discipline, in any case. It stays on the interface until somebody takes it away.
-    Filter,
-}
-
 /// The program on the hard interfaces, and its maps.
 pub struct Transit {
     ebpf: Ebpf,
@@ -67,6 +53,7 @@ pub struct Transit {
     departed: KernelMap<MapData, [u8; 8], [u8; 4]>,
     by_arrival: Counted,
     by_route: PerCpuArray<MapData, [u64; 2]>,
+    host: HostMaps,
     /// Where maps and links are pinned.
     pins: Option<PathBuf>,
     hook: Hook,
@@ -114,8 +101,8 @@ impl Transit {
                 loader.map_pin_path(name, place.join(name));
             }
         }
-        let mut ebpf = loader.load(OBJECT).map_err(refused_object)?;
-        let program = classifier(&mut ebpf).map_err(refused)?;
+        let mut ebpf = loader.load(OBJECT).map_err(refused)?;
+        let program = classifier(&mut ebpf, PROGRAM).map_err(refused)?;
         program.load().map_err(refused)?;
         let mut take = |name: &str| {
             ebpf.take_map(name).ok_or_else(|| OpenError::Refused(format!("no map {name}")))
@@ -124,8 +111,10 @@ impl Transit {
         let arrivals = of_map(take("arrivals")?)?;
         let routes = of_map(take("routes")?)?;
         let departed = of_map(take("departed")?)?;
-        let by_arrival = Counted(Arc::new(of_map(take("by_arrival")?)?));
+        let by_arrival = Arc::new(of_map(take("by_arrival")?)?);
         let by_route = of_map(take("by_route")?)?;
+        let host = HostMaps::of(&mut ebpf)?;
+        let by_arrival = Counted { arrived: by_arrival, host: Arc::clone(&host.by_host) };
         let pins = pins.map(Path::to_owned);
         let transit = Self {
             ebpf,
@@ -135,6 +124,7 @@ impl Transit {
             departed,
             by_arrival,
             by_route,
+            host,
             pins,
             hook: Hook::default(),
             links: HashMap::new(),
@@ -177,7 +167,7 @@ impl Transit {
     /// # Errors
     /// It is not loaded.
     pub fn program(&mut self) -> io::Result<BorrowedFd<'_>> {
-        let program = classifier(&mut self.ebpf).map_err(io::Error::other)?;
+        let program = classifier(&mut self.ebpf, PROGRAM).map_err(io::Error::other)?;
         Ok(program.fd().map_err(io::Error::other)?.as_fd())
     }
 
@@ -190,13 +180,16 @@ impl Transit {
         self.links.remove(&ifindex);
         let pin = self.pins.as_deref().map(|place| link_path(place, ifindex));
         if let Some(path) = &pin {
-            if self.adopt(path) {
+            let program = classifier(&mut self.ebpf, PROGRAM).map_err(refused)?;
+            if hook::adopt(program, path) {
                 return Ok(true);
             }
             // Of an interface that is gone, whose index this one has.
             let _ = fs::remove_file(path);
         }
-        let (link, was_there) = self.attach_anew(name)?;
+        let program = classifier(&mut self.ebpf, PROGRAM).map_err(refused)?;
+        let (link, was_there) =
+            hook::attach(program, PROGRAM, self.hook, TcAttachType::Ingress, name)?;
         match pin {
             // A filter needs no pin, and has none.
             Some(path) if <&FdLink>::try_from(&link).is_ok() => {
@@ -206,30 +199,6 @@ impl Transit {
             _ => drop(self.links.insert(ifindex, link)),
         }
         Ok(was_there)
-    }
-
-    /// Puts the program in the place of the one that hangs on a pinned link: frames pass the old one until this very
-    /// moment, and the new one from then on.
-    fn adopt(&mut self, path: &Path) -> bool {
-        let Ok(old) = PinnedLink::from_pin(path) else { return false };
-        let Ok(link) = SchedClassifierLink::try_from(FdLink::from(old)) else { return false };
-        let Ok(program) = classifier(&mut self.ebpf) else { return false };
-        // What is taken and dropped is a descriptor; the pin stays.
-        program.attach_to_link(link).and_then(|id| program.take_link(id)).is_ok()
-    }
-
-    fn attach_anew(&mut self, name: &str) -> Result<(SchedClassifierLink, bool), OpenError> {
-        let program = classifier(&mut self.ebpf).map_err(refused)?;
-        let ingress = TcAttachType::Ingress;
-        if self.hook == Hook::Filter {
-            return attach_filter(program, name);
-        }
-        let order = TcAttachOptions::TcxOrder(LinkOrder::default());
-        match program.attach_with_options(name, ingress, order) {
-            Ok(id) => Ok((program.take_link(id).map_err(refused)?, false)),
-            Err(error) if has_cause(&error, libc::EINVAL) => attach_filter(program, name),
-            Err(error) => Err(refused(error)),
-        }
     }
 
     /// Takes the program off an interface.
@@ -259,15 +228,6 @@ impl Transit {
         self.by_arrival.counts(place)
     }
 
-    /// What was forwarded by a route.
-    pub fn route_counts(&self, slot: u32) -> RouteCounts {
-        let Ok(cpus) = self.by_route.get(&slot, 0) else { return RouteCounts::default() };
-        cpus.iter().fold(RouteCounts::default(), |sum, [frames, bytes]| RouteCounts {
-            frames: sum.frames.wrapping_add(*frames),
-            bytes: sum.bytes.wrapping_add(*bytes),
-        })
-    }
-
     /// Leaves everything in the kernel as it is, for the next one to adopt.
     pub fn leave(self) {
         // Dropped, a filter would be taken away.
@@ -279,26 +239,6 @@ impl Transit {
         if let Some(place) = &self.pins {
             remove_folder(place);
         }
-    }
-}
-
-/// What was forwarded, by the interface of arrival. Clones are the same counters.
-#[derive(Clone)]
-pub struct Counted(Arc<PerCpuArray<MapData, [u64; 4]>>);
-
-impl Counted {
-    /// What was forwarded that arrived on an interface, since the maps were made.
-    pub fn counts(&self, place: Iface) -> Counts {
-        let place = u32::try_from(place.index()).unwrap_or(u32::MAX);
-        self.0.get(&place, 0).map_or(Counts::default(), |cpus| {
-            cpus.iter().fold(Counts::default(), |sum, cpu| sum.plus(*cpu))
-        })
-    }
-}
-
-impl core::fmt::Debug for Counted {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Counted").finish_non_exhaustive()
     }
 }
 
@@ -335,6 +275,13 @@ impl Tables for Transit {
         let zero = aya::maps::PerCpuValues::try_from(vec![[0; 2]; cpus])?;
         self.by_route.set(slot, zero, 0).map_err(io::Error::other)
     }
+
+    fn slot_counts(&self, slot: u32) -> RouteCounts {
+        let Ok(cpus) = self.by_route.get(&slot, 0) else { return RouteCounts::default() };
+        cpus.iter().fold(RouteCounts::default(), |sum, [frames, bytes]| {
+            sum.plus(RouteCounts { frames: *frames, bytes: *bytes })
+        })
+    }
 }
 
 /// The loader reads all type information of the kernel, where it finds any, whether it is needed or not: more than the node
@@ -344,31 +291,6 @@ pub(crate) fn give_back_memory() {
     #[expect(unsafe_code, reason = "the allocator keeps what is freed unless it is told")]
     // SAFETY: it takes no pointer, touches nothing that is in use, and may be called from any thread.
     let _ = unsafe { libc::malloc_trim(0) };
-}
-
-/// How the file of an interface's link begins.
-const LINK: &str = "link-";
-
-fn link_path(place: &Path, ifindex: u32) -> PathBuf {
-    place.join(format!("{LINK}{ifindex}"))
-}
-
-fn classifier(ebpf: &mut Ebpf) -> Result<&mut SchedClassifier, ProgramError> {
-    let program = ebpf.program_mut(PROGRAM).ok_or(ProgramError::NotLoaded)?;
-    program.try_into()
-}
-
-fn attach_filter(
-    program: &mut SchedClassifier,
-    name: &str,
-) -> Result<(SchedClassifierLink, bool), OpenError> {
-    // The discipline may be there, others may use it too, and it does nothing by itself: it stays.
-    let _ = tc::qdisc_add_clsact(name);
-    // Left by a daemon that has died.
-    let was_there = tc::qdisc_detach_program(name, TcAttachType::Ingress, PROGRAM).is_ok();
-    let options = TcAttachOptions::Netlink(NlOptions::default());
-    let id = program.attach_with_options(name, TcAttachType::Ingress, options).map_err(refused)?;
-    Ok((program.take_link(id).map_err(refused)?, was_there))
 }
 
 fn of_map<M: TryFrom<Map, Error = MapError>>(map: Map) -> Result<M, OpenError> {
@@ -392,66 +314,4 @@ fn set<const K: usize, const V: usize>(
         None => map.remove(&key),
     }
     .map_err(io::Error::other)
-}
-
-/// Removes what is pinned in a directory, and the directory.
-fn remove_pins(place: &Path) {
-    for file in fs::read_dir(place).into_iter().flatten().flatten() {
-        let _ = fs::remove_file(file.path());
-    }
-    let _ = fs::remove_dir(place);
-}
-
-/// The same, and those above it that are empty then.
-fn remove_folder(place: &Path) {
-    remove_pins(place);
-    place.ancestors().skip(1).take(2).for_each(|parent| drop(fs::remove_dir(parent)));
-}
-
-/// What an older or newer version of this program left cannot be read, and what it forwards nobody renews.
-fn remove_other_layouts(base: &Path) {
-    for layout in fs::read_dir(base).into_iter().flatten().flatten() {
-        if layout.file_name() != LAYOUT {
-            remove_pins(&layout.path());
-        }
-    }
-}
-
-fn refused_object(error: EbpfError) -> OpenError {
-    refused(error)
-}
-
-fn refused(error: impl std::error::Error + 'static) -> OpenError {
-    // EACCES is what the verifier says.
-    if has_cause(&error, libc::EPERM) {
-        return OpenError::NotPermitted;
-    }
-    OpenError::Refused(chain(&error))
-}
-
-/// Whether this is the system's refusal behind an error.
-fn has_cause(error: &(dyn std::error::Error + 'static), errno: i32) -> bool {
-    let causes = core::iter::successors(Some(error), |error| error.source());
-    causes
-        .filter_map(|error| error.downcast_ref::<io::Error>()?.raw_os_error())
-        .any(|number| number == errno)
-}
-
-/// An error with its causes, in one line.
-pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    // The verifier's output is for who changes the program, not for who runs it.
-    text.split(". Verifier")
-        .next()
-        .and_then(|text| text.lines().next())
-        .unwrap_or_default()
-        .to_owned()
 }

@@ -10,6 +10,78 @@ pub const ROUTES_MAX: usize = 8192;
 /// Clients that have roamed away at once.
 pub const DEPARTED_MAX: usize = 4096;
 
+/// Clients elsewhere at once that the kernel sends frames of hosts to.
+pub const REMOTES_MAX: usize = 8192;
+
+/// `struct host`: the mesh interface, as far as the kernel handles its frames.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct HostEntry {
+    /// Its index in the kernel; 0: all its frames go by way of the daemon.
+    pub ifindex: u32,
+    /// Our originator address.
+    pub originator: Mac,
+    /// The version of our client table.
+    pub ttvn: Ttvn,
+}
+
+impl HostEntry {
+    /// All frames go by way of the daemon.
+    pub const NONE: Self = Self { ifindex: 0, originator: Mac::ZERO, ttvn: Ttvn(0) };
+
+    pub(super) fn to_bytes(self, slow_until: [u8; 8]) -> [u8; 24] {
+        let mut bytes = [0; 24];
+        put(&mut bytes, 0, &slow_until);
+        put(&mut bytes, 8, &self.ifindex.to_ne_bytes());
+        put(&mut bytes, 12, &self.originator.0);
+        put(&mut bytes, 18, &[self.ttvn.0]);
+        bytes
+    }
+}
+
+/// `struct remote`.
+pub(super) fn remote_to_bytes(originator: Mac) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    put(&mut bytes, 8, &originator.0);
+    bytes
+}
+
+/// `struct originator`.
+pub(super) fn originator_to_bytes(mac: Mac) -> [u8; 8] {
+    mac_and(mac, 0)
+}
+
+/// `struct host_counts`: what the kernel carried between hosts here and the mesh.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct HostCounts {
+    /// Frames of hosts here that it sent into the mesh.
+    pub sent: u64,
+    /// Their bytes, without what was put before them.
+    pub sent_bytes: u64,
+    /// Frames that it handed to hosts here.
+    pub delivered: u64,
+    /// Their bytes, without what stood before them.
+    pub delivered_bytes: u64,
+    /// Frames that were lost for lack of memory.
+    pub lost: u64,
+}
+
+impl HostCounts {
+    /// With the words of one CPU added.
+    #[must_use]
+    pub(super) fn plus(
+        self,
+        [sent, sent_bytes, delivered, delivered_bytes, lost]: [u64; 5],
+    ) -> Self {
+        Self {
+            sent: self.sent.wrapping_add(sent),
+            sent_bytes: self.sent_bytes.wrapping_add(sent_bytes),
+            delivered: self.delivered.wrapping_add(delivered),
+            delivered_bytes: self.delivered_bytes.wrapping_add(delivered_bytes),
+            lost: self.lost.wrapping_add(lost),
+        }
+    }
+}
+
 /// `struct node`.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct NodeEntry {
@@ -157,6 +229,26 @@ pub struct RouteCounts {
     pub frames: u64,
     /// Their bytes, outer Ethernet header included.
     pub bytes: u64,
+}
+
+impl RouteCounts {
+    /// Both together.
+    #[must_use]
+    pub(super) fn plus(self, other: Self) -> Self {
+        Self {
+            frames: self.frames.wrapping_add(other.frames),
+            bytes: self.bytes.wrapping_add(other.bytes),
+        }
+    }
+
+    /// What is left without the other. Counters go round: what is added later makes it good again.
+    #[must_use]
+    pub(super) fn minus(self, other: Self) -> Self {
+        Self {
+            frames: self.frames.wrapping_sub(other.frames),
+            bytes: self.bytes.wrapping_sub(other.bytes),
+        }
+    }
 }
 
 fn place_number(place: Iface) -> u16 {

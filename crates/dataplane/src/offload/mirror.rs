@@ -4,17 +4,22 @@
 //! originator, next hop for this interface of arrival, both interfaces in use. What a daemon left behind that has died is
 //! kept for a while: it goes on forwarding until this one knows the mesh itself.
 
-use super::layout::{Arrival, DEPARTED_MAX, NodeEntry, ROUTES_MAX, Route, RouteKey};
+mod host;
+
+pub use host::HostTables;
+
+use super::layout::{Arrival, DEPARTED_MAX, NodeEntry, ROUTES_MAX, Route, RouteCounts, RouteKey};
 use noctule_fib::{Fib, Guard, IFACES_MAX, Iface, View, Watch};
-use noctule_wire::{Client, Mac};
+use noctule_wire::{Client, Instant, Mac};
 use std::collections::{HashMap, HashSet};
 use std::io;
+use std::time::Duration;
 
 /// Where the mirror writes: the program's maps.
 ///
 /// # Errors
 /// Each method fails where the kernel refuses: a full map, no memory.
-pub trait Tables {
+pub trait Tables: HostTables {
     /// Replaces what is known of this node.
     fn set_node(&mut self, node: NodeEntry) -> io::Result<()>;
     /// Sets or removes an interface of arrival, by its index in the kernel.
@@ -25,6 +30,8 @@ pub trait Tables {
     fn set_departed(&mut self, client: Client, departed: bool) -> io::Result<()>;
     /// Begins to count anew for a route that gets this place.
     fn clear_slot(&mut self, slot: u32) -> io::Result<()>;
+    /// What has been counted at this place.
+    fn slot_counts(&self, slot: u32) -> RouteCounts;
 }
 
 /// What lay in the maps when they were opened.
@@ -54,6 +61,9 @@ pub struct Mirror {
     routes: HashMap<RouteKey, Route>,
     departed: HashSet<Client>,
     inherited: Inherited,
+    /// By originator, what was counted at places that it no longer has, less what others counted before at those that it has.
+    counted: HashMap<Mac, RouteCounts>,
+    host: host::HostMirror,
     /// Places for counting that are free again.
     free: Vec<u32>,
     /// The first that has never been used.
@@ -76,6 +86,8 @@ impl Mirror {
             routes: HashMap::new(),
             departed: HashSet::new(),
             inherited,
+            counted: HashMap::new(),
+            host: host::HostMirror::default(),
             free: (0..next_slot).filter(|slot| !taken.contains(slot)).collect(),
             next_slot,
         }
@@ -143,6 +155,30 @@ impl Mirror {
         });
     }
 
+    /// The mesh interface, by its index in the kernel: a program is on it that carries frames of hosts.
+    pub fn attach_host(&mut self, ifindex: u32) {
+        self.host.attach(ifindex);
+        self.moved = true;
+    }
+
+    /// Whether frames of hosts may pass inside the kernel, as things are.
+    pub fn carries_hosts(&self) -> bool {
+        self.host.is_on()
+    }
+
+    /// Clients here that sent frames by way of the kernel: who, and how long ago at `now`. As if the pipeline had seen them.
+    pub fn note_seen(&self, seen: impl IntoIterator<Item = (Client, Duration)>, now: Instant) {
+        let guard = self.fib.pin();
+        for (client, ago) in seen {
+            let at = Instant::from_micros(
+                now.as_micros().saturating_sub(u64::try_from(ago.as_micros()).unwrap_or(u64::MAX)),
+            );
+            if let Some(local) = guard.local(client).filter(|local| local.last_seen() < at) {
+                local.seen(at);
+            }
+        }
+    }
+
     /// How many routes the program has that are ours.
     pub fn routes(&self) -> usize {
         self.routes.len()
@@ -153,10 +189,12 @@ impl Mirror {
         self.ifindexes[iface.index()].is_some()
     }
 
-    /// Where what goes to `originator` is counted: one place for each interface of arrival.
-    pub fn slots(&self, originator: Mac) -> impl Iterator<Item = u32> + '_ {
-        let keys = Iface::all().map(move |place| RouteKey { originator, place });
-        keys.filter_map(|key| Some(self.routes.get(&key)?.slot))
+    /// What went to `originator` by routes of this mirror, for as long as the tables know it.
+    pub fn counts(&self, originator: Mac, tables: &impl Tables) -> RouteCounts {
+        let before = self.counted.get(&originator).copied().unwrap_or_default();
+        Iface::all()
+            .filter_map(|place| self.routes.get(&RouteKey { originator, place }))
+            .fold(before, |sum, route| sum.plus(tables.slot_counts(route.slot)))
     }
 
     /// Copies what has changed since the last call.
@@ -168,6 +206,7 @@ impl Mirror {
         }
         let fib = self.fib.clone();
         let guard = fib.pin();
+        self.host.follow(&guard, &changes, moved, &self.ifindexes, tables);
         self.follow_departed(&guard, changes.departed, tables);
         for mac in &changes.originators {
             if guard.originator(*mac).is_some() {
@@ -176,6 +215,7 @@ impl Mirror {
                 self.originators.remove(mac);
             }
         }
+        let gone: Vec<Mac> = changes.originators.difference(&self.originators).copied().collect();
         if changes.node || moved {
             // Routes before arrivals: what arrives on a new interface finds its routes, or goes up.
             let former: HashSet<Mac> = self.routes.keys().map(|key| key.originator).collect();
@@ -187,6 +227,10 @@ impl Mirror {
             for originator in changes.originators {
                 self.follow_originator(&guard, originator, tables);
             }
+        }
+        // Their routes are gone by now.
+        for originator in gone {
+            self.counted.remove(&originator);
         }
     }
 
@@ -247,15 +291,18 @@ impl Mirror {
             let Some(wanted) = self.way(guard, key) else {
                 if let Some(route) = self.routes.remove(&key) {
                     let _ = tables.set_route(key, None);
-                    self.free.push(route.slot);
+                    self.free_slot(originator, route.slot, tables);
                 }
                 continue;
             };
-            let former = has.or_else(|| self.inherited.routes.remove(&key));
-            let Some(slot) = former.map(|route| route.slot).or_else(|| self.new_slot(tables))
-            else {
-                continue;
-            };
+            let former = has.map(|route| route.slot).or_else(|| {
+                let slot = self.inherited.routes.remove(&key)?.slot;
+                // What another daemon's kernel forwarded is not of this one's time.
+                let before = self.counted.entry(originator).or_default();
+                *before = before.minus(tables.slot_counts(slot));
+                Some(slot)
+            });
+            let Some(slot) = former.or_else(|| self.new_slot(tables)) else { continue };
             let route = Route { slot, ..wanted };
             if has == Some(route) {
                 continue;
@@ -266,29 +313,23 @@ impl Mirror {
                 // Better none than one that leads elsewhere.
                 let _ = tables.set_route(key, None);
                 self.routes.remove(&key);
-                self.free.push(slot);
+                self.free_slot(originator, slot, tables);
             }
         }
     }
 
-    /// The way that the pipeline would take, without its place for counting.
+    /// A route is out of the maps: what it counted stays the originator's.
+    fn free_slot(&mut self, originator: Mac, slot: u32, tables: &impl Tables) {
+        let counted = self.counted.entry(originator).or_default();
+        *counted = counted.plus(tables.slot_counts(slot));
+        self.free.push(slot);
+    }
+
+    /// The way of what arrives on an interface, without its place for counting.
     fn way(&self, guard: &Guard<'_>, key: RouteKey) -> Option<Route> {
-        let node = guard.node();
         self.ifindexes[key.place.index()]?;
-        node.active(key.place)?;
-        if node.is_mine(key.originator) {
-            return None;
-        }
-        let originator = guard.originator(key.originator)?;
-        let hop = originator.router(View::Arrival(key.place))?;
-        Some(Route {
-            ifindex: self.ifindexes[hop.iface.index()]?,
-            carries: node.carries(hop)?,
-            slot: 0,
-            to: hop.mac,
-            from: node.active(hop.iface)?.mac,
-            ttvn: originator.ttvn(),
-        })
+        guard.node().active(key.place)?;
+        way(guard, &self.ifindexes, key.originator, View::Arrival(key.place))
     }
 
     fn new_slot(&mut self, tables: &mut impl Tables) -> Option<u32> {
@@ -312,6 +353,29 @@ impl Mirror {
         let departed = u32::try_from(departed).unwrap_or(u32::MAX);
         let _ = tables.set_node(NodeEntry { lease, departed });
     }
+}
+
+/// The way that the pipeline would take to an originator, without a place for counting.
+fn way(
+    guard: &Guard<'_>,
+    ifindexes: &[Option<u32>; IFACES_MAX],
+    originator: Mac,
+    view: View,
+) -> Option<Route> {
+    let node = guard.node();
+    if node.is_mine(originator) {
+        return None;
+    }
+    let originator = guard.originator(originator)?;
+    let hop = originator.router(view)?;
+    Some(Route {
+        ifindex: ifindexes[hop.iface.index()]?,
+        carries: node.carries(hop)?,
+        slot: 0,
+        to: hop.mac,
+        from: node.active(hop.iface)?.mac,
+        ttvn: originator.ttvn(),
+    })
 }
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ pub(crate) fn originator(index: usize) -> Mac {
 const ORIGINATORS: usize = 8;
 const VIDS: [Vid; 3] = [Vid::UNTAGGED, Vid(0x8005), Vid(0x8fff)];
 
-fn client(index: usize) -> Mac {
+pub(crate) fn client(index: usize) -> Mac {
     Mac([2, 0xc1, 0, 0, 0, index as u8])
 }
 

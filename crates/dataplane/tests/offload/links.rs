@@ -88,11 +88,11 @@ fn frames_pass(hook: Hook) {
     assert!(!transit.attach(link::index("in"), "in").unwrap());
     assert_eq!(pass(&mut *near, &mut *far), Some(NEXT));
     assert_eq!(transit.counts(Iface::new(0).unwrap()).bytes, 100);
-    assert_eq!((transit.route_counts(3).frames, transit.route_counts(2).frames), (1, 0));
+    assert_eq!((transit.slot_counts(3).frames, transit.slot_counts(2).frames), (1, 0));
     // Attached twice is attached once.
     transit.attach(link::index("in"), "in").unwrap();
     assert_eq!(pass(&mut *near, &mut *far), Some(NEXT));
-    assert_eq!(transit.route_counts(3).frames, 2);
+    assert_eq!(transit.slot_counts(3).frames, 2);
     transit.detach(link::index("in"));
     assert_eq!(pass(&mut *near, &mut *far), None, "detached");
     transit.attach(link::index("in"), "in").unwrap();
@@ -109,7 +109,7 @@ fn frames_pass(hook: Hook) {
     let was_there = transit.attach(link::index("in"), "in").unwrap();
     assert_eq!(was_there, hook == Hook::Filter);
     assert_eq!(pass(&mut *near, &mut *far), Some(OTHER), "the new one is in the old one's place");
-    assert_eq!(transit.route_counts(3).frames, 1);
+    assert_eq!(transit.slot_counts(3).frames, 1);
     transit.remove();
     assert_eq!(pass(&mut *near, &mut *far), None, "removed");
 }

@@ -8,6 +8,7 @@ mod netns;
 
 mod differential;
 mod frames;
+mod host;
 mod links;
 mod object;
 mod speed;

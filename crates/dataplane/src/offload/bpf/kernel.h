@@ -53,13 +53,29 @@ struct __sk_buff {
     u64 tstamp;
     u32 wire_len;
     u32 gso_segs;
+    u64 sk;
+    u32 gso_size;
 };
 
 /* Helpers, by their numbers. */
 static void *(*const lookup)(const struct map *map, const void *key) = (void *)1;
+static long (*const vlan_push)(struct __sk_buff *frame, u16 protocol, u16 tci) = (void *)18;
+static long (*const vlan_pop)(struct __sk_buff *frame) = (void *)19;
 static long (*const redirect)(u32 ifindex, u64 flags) = (void *)23;
 static long (*const pull_data)(struct __sk_buff *frame, u32 len) = (void *)39;
+static long (*const change_head)(struct __sk_buff *frame, u32 len, u64 flags) = (void *)43;
+static long (*const adjust_room)(struct __sk_buff *frame, int difference, u32 mode, u64 flags) = (void *)50;
 static u64 (*const coarse_nanoseconds)(void) = (void *)160;
+
+enum {
+    /* For `redirect`: as if it had arrived there. */
+    TO_INGRESS = 1,
+    /* For `adjust_room`: behind the Ethernet header. */
+    BEHIND_ETHERNET = 1,
+};
+
+/* The verdict that takes a frame out of the world. */
+#define DROP 2
 
 /* The verdict "as if this program were not here": the next program, if there is one, and then the host. */
 #define UP (-1)

@@ -1,5 +1,5 @@
 use super::*;
-use crate::offload::layout::RouteCounts;
+use crate::offload::layout::{HostEntry, RouteCounts};
 use noctule_fib::{HashKey, IfaceEntry, Neighbours, NextHop, Node, Writer};
 use noctule_wire::tvlv::translation_table::ClientFlags;
 use noctule_wire::{Instant, SeqNo, Ttvn};
@@ -12,6 +12,10 @@ struct Maps {
     routes: HashMap<RouteKey, Route>,
     departed: HashSet<Client>,
     counts: HashMap<u32, RouteCounts>,
+    host: Option<HostEntry>,
+    locals: HashSet<Client>,
+    remotes: HashMap<Client, Mac>,
+    ways: HashMap<Mac, Route>,
     writes: usize,
     room: Option<usize>,
 }
@@ -20,6 +24,38 @@ impl Maps {
     fn inherited(&self) -> Inherited {
         let Self { arrivals, routes, departed, .. } = self;
         Inherited { arrivals: arrivals.clone(), routes: routes.clone(), departed: departed.clone() }
+    }
+}
+
+impl HostTables for Maps {
+    fn set_host(&mut self, host: HostEntry) -> io::Result<()> {
+        self.host = Some(host);
+        Ok(())
+    }
+
+    fn set_local(&mut self, client: Client, here: bool) -> io::Result<()> {
+        if here {
+            self.locals.insert(client);
+        } else {
+            self.locals.remove(&client);
+        }
+        Ok(())
+    }
+
+    fn set_remote(&mut self, client: Client, originator: Option<Mac>) -> io::Result<()> {
+        match originator {
+            Some(mac) => self.remotes.insert(client, mac),
+            None => self.remotes.remove(&client),
+        };
+        Ok(())
+    }
+
+    fn set_way(&mut self, originator: Mac, way: Option<Route>) -> io::Result<()> {
+        match way {
+            Some(way) => self.ways.insert(originator, way),
+            None => self.ways.remove(&originator),
+        };
+        Ok(())
     }
 }
 
@@ -63,6 +99,10 @@ impl Tables for Maps {
         self.counts.insert(slot, RouteCounts::default());
         Ok(())
     }
+
+    fn slot_counts(&self, slot: u32) -> RouteCounts {
+        self.counts.get(&slot).copied().unwrap_or_default()
+    }
 }
 
 fn place(index: usize) -> Iface {
@@ -82,6 +122,12 @@ fn hop(index: usize) -> NextHop {
 
 fn key(originator: Mac, index: usize) -> RouteKey {
     RouteKey { originator, place: place(index) }
+}
+
+/// Where what goes to an originator is counted.
+fn slots(maps: &Maps, originator: Mac) -> HashSet<u32> {
+    let ours = |(key, _): &(&RouteKey, &Route)| key.originator == originator;
+    maps.routes.iter().filter(ours).map(|(_, route)| route.slot).collect()
 }
 
 /// A node with two interfaces in use.
@@ -130,7 +176,7 @@ fn fwd_110_each_interface_of_arrival_has_its_route_and_only_changes_are_written(
         Route { ifindex: 11, carries: 1500, slot: 0, to: hop(1).mac, from: own(1), ttvn: Ttvn(7) };
     assert_eq!(maps.routes, HashMap::from([(key(FAR, 0), expected)]));
     assert_eq!(maps.arrivals.len(), 2);
-    assert_eq!(mirror.slots(FAR).collect::<Vec<_>>(), [0]);
+    assert_eq!(slots(&maps, FAR), HashSet::from([0]));
 
     let writes = maps.writes;
     mirror.follow(&mut maps);
@@ -181,21 +227,52 @@ fn a_place_for_counting_is_used_again_and_counts_anew() {
     let (mut fib, mut mirror) = start(&mut maps);
     know(&mut fib, FAR, 1);
     mirror.follow(&mut maps);
-    let used: HashSet<u32> = mirror.slots(FAR).collect();
+    let used = slots(&maps, FAR);
     assert_eq!(used.len(), 2);
     maps.counts.clear();
     fib.remove_originator(FAR);
     mirror.follow(&mut maps);
     know(&mut fib, OTHER, 1);
     mirror.follow(&mut maps);
-    assert_eq!(mirror.slots(OTHER).collect::<HashSet<_>>(), used);
+    assert_eq!(slots(&maps, OTHER), used);
     assert_eq!(maps.counts.keys().copied().collect::<HashSet<_>>(), used, "counted anew");
     // Another next hop is no other originator.
     maps.counts.clear();
     know(&mut fib, OTHER, 0);
     mirror.follow(&mut maps);
-    assert_eq!(mirror.slots(OTHER).collect::<HashSet<_>>(), used);
+    assert_eq!(slots(&maps, OTHER), used);
     assert!(maps.counts.is_empty());
+}
+
+#[test]
+fn what_went_to_an_originator_is_counted_over_all_its_routes_and_without_a_dead_daemons() {
+    let counts = |frames| RouteCounts { frames, bytes: frames * 100 };
+    let mut maps = Maps::default();
+    let (mut fib, mut mirror) = start(&mut maps);
+    know(&mut fib, FAR, 1);
+    mirror.follow(&mut maps);
+    maps.counts = HashMap::from([(0, counts(3)), (1, counts(4))]);
+    assert_eq!(mirror.counts(FAR, &maps), counts(7));
+    assert_eq!(mirror.counts(OTHER, &maps), counts(0));
+    // A route that goes leaves what it counted, and the originator that gets its place begins at nothing.
+    fib.set_router(FAR, View::Arrival(place(0)), None);
+    mirror.follow(&mut maps);
+    know(&mut fib, OTHER, 0);
+    mirror.follow(&mut maps);
+    assert_eq!((mirror.counts(FAR, &maps), mirror.counts(OTHER, &maps)), (counts(7), counts(0)));
+    let before = maps.inherited();
+    // The next daemon adopts the routes, and counts from there.
+    let (mut fib, mut mirror) = start(&mut maps);
+    assert_eq!(maps.inherited(), before);
+    know(&mut fib, FAR, 1);
+    mirror.follow(&mut maps);
+    assert_eq!(mirror.counts(FAR, &maps), counts(0));
+    let slot = maps.routes[&key(FAR, 1)].slot;
+    maps.counts.insert(slot, counts(9));
+    assert_eq!(mirror.counts(FAR, &maps), counts(5), "4 were there before");
+    fib.remove_originator(FAR);
+    mirror.follow(&mut maps);
+    assert_eq!(mirror.counts(FAR, &maps), counts(0), "forgotten with the originator");
 }
 
 #[test]
@@ -213,7 +290,7 @@ fn a_full_map_costs_speed_and_nothing_else() {
     maps.room = None;
     fib.set_ttvn(FAR, Ttvn(1));
     mirror.follow(&mut maps);
-    assert_eq!(mirror.slots(FAR).collect::<HashSet<_>>().len(), 2);
+    assert_eq!(slots(&maps, FAR).len(), 2);
 }
 
 #[test]
@@ -328,4 +405,63 @@ fn what_another_interface_with_the_same_index_left_is_not_adopted() {
     mirror.attached_all(&mut maps);
     assert!(maps.routes.keys().all(|key| key.originator == OTHER), "the other interface is gone");
     assert_eq!(maps.routes.len(), 2);
+}
+
+#[test]
+fn fwd_46_clients_and_ways_are_mirrored_where_there_is_nothing_to_choose() {
+    let mut maps = Maps::default();
+    let (mut fib, mut mirror) = start(&mut maps);
+    mirror.attach_host(20);
+    let client = |last| Client::untagged(Mac([2, 0xc1, 0, 0, 0, last]));
+    let none = ClientFlags::default();
+    let global = |flags, by: &[Mac]| noctule_fib::GlobalClient {
+        flags,
+        announcers: by.iter().copied().collect(),
+    };
+    fib.set_own_ttvn(Ttvn(3));
+    fib.add_originator(FAR);
+    fib.set_ttvn(FAR, Ttvn(7));
+    fib.set_router(FAR, View::Default, Some(hop(1)));
+    fib.set_local(client(1), none, Instant::ZERO);
+    fib.set_local(client(2), ClientFlags::PENDING, Instant::ZERO);
+    fib.set_local(Client::new(client(3).mac, noctule_wire::Vid(0x8005)), none, Instant::ZERO);
+    fib.set_global(client(11), global(none, &[FAR]));
+    fib.set_global(client(12), global(none, &[FAR, OTHER]));
+    fib.set_global(client(13), global(ClientFlags::ROAM, &[FAR]));
+    mirror.follow(&mut maps);
+    assert_eq!(maps.host, Some(HostEntry { ifindex: 20, originator: own(0), ttvn: Ttvn(3) }));
+    assert_eq!(maps.locals, [client(1)].into());
+    assert_eq!(maps.remotes, [(client(11), FAR)].into());
+    let way =
+        Route { ifindex: 11, carries: 1500, slot: 0, to: hop(1).mac, from: own(1), ttvn: Ttvn(7) };
+    assert_eq!(maps.ways, [(FAR, way)].into());
+    // A client that roams goes by way of the daemon, and so does what has no way any more.
+    fib.set_global(client(11), global(ClientFlags::ROAM, &[FAR]));
+    fib.set_local(client(1), ClientFlags::ROAM, Instant::ZERO);
+    fib.set_router(FAR, View::Default, None);
+    fib.set_own_ttvn(Ttvn(4));
+    mirror.follow(&mut maps);
+    assert!(maps.remotes.is_empty() && maps.locals.is_empty() && maps.ways.is_empty());
+    assert_eq!(maps.host.map(|host| host.ttvn), Some(Ttvn(4)));
+    // Where frames are looked into, none passes.
+    assert!(mirror.carries_hosts());
+    fib.set_node(Node { clamp_to: Some(1400), ..node() });
+    mirror.follow(&mut maps);
+    assert_eq!(maps.host, Some(HostEntry::NONE));
+    assert!(!mirror.carries_hosts());
+}
+
+#[test]
+fn tt_16_a_client_that_only_the_kernel_has_seen_does_not_time_out() {
+    let mut maps = Maps::default();
+    let (mut fib, mut mirror) = start(&mut maps);
+    let client = Client::untagged(Mac([2, 0xc1, 0, 0, 0, 1]));
+    fib.set_local(client, ClientFlags::default(), Instant::from_millis(1000));
+    mirror.follow(&mut maps);
+    let now = Instant::from_millis(60_000);
+    mirror.note_seen([(client, Duration::from_secs(2))], now);
+    assert_eq!(fib.local_last_seen(client), Some(Instant::from_millis(58_000)));
+    // What the worker has seen since stands.
+    mirror.note_seen([(client, Duration::from_secs(30))], now);
+    assert_eq!(fib.local_last_seen(client), Some(Instant::from_millis(58_000)));
 }

@@ -10,6 +10,7 @@ mod generator;
 mod hosts;
 mod plan;
 pub(crate) mod processor;
+mod profile;
 mod report;
 mod sink;
 mod svg;
@@ -38,9 +39,11 @@ use transit::Straight;
 
 /// What may be said after `bench`.
 pub(crate) const ARGUMENTS: &str =
-    "[--quick] [--only transit|hosts] [--no-guest] [--kernel 6.1|7.2] [--write]";
+    "[--quick] [--only transit|hosts] [--no-guest] [--kernel 6.1|7.2] [--write] | --profile PEER";
 /// The verb with which this program measures inside an enclosure; nobody types it.
 pub(crate) const HERE: &str = "bench-here";
+/// Tells it to profile one peer.
+const PROFILE: &str = "--profile";
 /// Tells it that it is in the guest.
 const IN_GUEST: &str = "--in-guest";
 /// Bits a second beside pings under load in the guest, whose emulated processors are slow.
@@ -107,8 +110,38 @@ fn parse(words: &[String]) -> Result<Asked> {
     Ok(asked)
 }
 
+/// The peer to profile: one that has transit on this kernel.
+fn peer(words: &[String]) -> Result<Kind> {
+    let kind = match words {
+        [name] => Kind::from_name(name),
+        _ => None,
+    };
+    kind.filter(|kind| kind.has_transit() && *kind != Kind::Module).ok_or_else(|| {
+        BadUse::because("--profile wants a peer: noctule, noctule+ebpf, bridge or redirect")
+    })
+}
+
+/// Profiles a peer on this kernel, and prints where its time goes.
+fn profile(kind: Kind) -> Result<ExitCode> {
+    lab::end_on_signals()?;
+    packages::ensure(&PROGRAMS)?;
+    let noctule = profile::program()?;
+    let folder = paths::target().join("bench");
+    std::fs::create_dir_all(&folder)?;
+    let picture = folder.join(format!("profile-{}.svg", kind.name().replace('+', "-")));
+    let this = paths::Copy::new()?;
+    let mut command = lab::tied(this.path().as_os_str());
+    command.arg(HERE).args([&picture, &noctule]).args([PROFILE, kind.name()]);
+    println!("{}", lab::run(&mut command, LIMIT)?.success()?);
+    println!("flame graph: {}", picture.display());
+    Ok(ExitCode::SUCCESS)
+}
+
 /// Measures, and prints the tables.
 pub(crate) fn main(words: &[String]) -> Result<ExitCode> {
+    if let [PROFILE, ..] = &words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        return profile(peer(&words[1..])?);
+    }
     let asked = parse(words)?;
     lab::end_on_signals()?;
     packages::ensure(&PROGRAMS)?;
@@ -211,13 +244,19 @@ fn read(results: &Path) -> Result<Figures> {
     Ok(serde_json::from_str(&text)?)
 }
 
-/// Runs the verb [`HERE`]: `RESULTS NOCTULE [--in-guest] [--quick] [transit|hosts]`.
+/// Runs the verb [`HERE`]: `RESULTS NOCTULE [--in-guest] [--quick] [transit|hosts]`, or `PICTURE NOCTULE --profile PEER`.
 pub(crate) fn here(words: &[String]) -> Result<ExitCode> {
     if let Side::Outside(code) = enclose(&[])? {
         return Ok(code);
     }
     let [results, noctule, options @ ..] = words else { bail!("too few words") };
     let is_set = |name: &str| options.iter().any(|option| option == name);
+    let programs = Programs { noctule: PathBuf::from(noctule), vpncloud: vpncloud() };
+    if let [PROFILE, name] = options.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        let kind = Kind::from_name(name).context("no such peer")?;
+        print!("{}", profile::run(&programs, kind, Path::new(results))?);
+        return Ok(ExitCode::SUCCESS);
+    }
     let in_guest = is_set(IN_GUEST);
     let mut plan =
         Plan::new(is_set("--quick"), options.iter().find_map(|word| Half::from_name(word)));
@@ -232,7 +271,6 @@ pub(crate) fn here(words: &[String]) -> Result<ExitCode> {
     if plan.only == Some(Half::Transit) {
         kinds.retain(|kind| kind.has_transit());
     }
-    let programs = Programs { noctule: PathBuf::from(noctule), vpncloud: vpncloud() };
     let figures = measure(&plan, &kinds, &programs)?;
     std::fs::write(results, serde_json::to_string(&figures)?)
         .with_context(|| format!("cannot write {results}"))?;
@@ -333,6 +371,8 @@ mod tests {
             Asked { quick: true, only: None, guest: Some(Release::V6_1), write: true }
         );
         assert_eq!(parse("--only hosts").unwrap().only, Some(Half::Hosts));
+        assert_eq!(peer(&["noctule+ebpf".to_owned()]).unwrap(), Kind::Offload);
+        assert!(peer(&[]).is_err() && peer(&["tinc".to_owned()]).is_err());
         assert_eq!(parse("--no-guest").unwrap().guest, None);
         for bad in
             ["--kernel", "--only", "--only nothing", "--kernel 5.10", "--nonsense", "noctule"]

@@ -38,6 +38,21 @@ pub(super) enum Kind {
 }
 
 impl Kind {
+    const ALL: [Self; 7] = [
+        Self::Module,
+        Self::Noctule,
+        Self::Offload,
+        Self::Bridge,
+        Self::Redirect,
+        Self::Tinc,
+        Self::Vpncloud,
+    ];
+
+    /// The one of that name.
+    pub(super) fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
     /// Its name in tables.
     pub(super) const fn name(self) -> &'static str {
         match self {

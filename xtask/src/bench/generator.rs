@@ -8,7 +8,7 @@
 use std::io::ErrorKind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::thread::sleep;
+use std::thread::{Builder, sleep};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
@@ -144,8 +144,12 @@ impl Generator {
         };
         std::thread::scope(|scope| {
             let run_queue = &run_queue;
-            let threads: Vec<_> =
-                (0..queues).map(|queue| scope.spawn(move || run_queue(queue))).collect();
+            // Named for whoever takes a profile.
+            let spawn = |queue: u8| {
+                let thread = Builder::new().name("generator".to_owned());
+                thread.spawn_scoped(scope, move || run_queue(queue))
+            };
+            let threads: Vec<_> = (0..queues).map(spawn).collect::<Result<_, _>>()?;
             threads
                 .into_iter()
                 .map(|thread| thread.join().map_err(|_| anyhow!("the generator panicked"))?)

@@ -129,18 +129,25 @@ impl Load {
 
 impl Way<'_> {
     fn run(&self, load: Load, warm_up: Duration, window: Duration) -> Result<Run> {
+        let before = self.sink.arrived()?;
+        let (sent, seen) = self.during(load, |control| self.watch(control, warm_up, window))?;
+        let (in_window, window, worked) = seen;
+        sleep(SETTLE);
+        let arrived = self.sink.arrived()? - before;
+        Ok(Run { sent, arrived, in_window, window, worked, queues: load.queues })
+    }
+
+    /// Does something while the generator runs; says how many frames that has sent, and what came of it.
+    fn during<T>(&self, load: Load, act: impl FnOnce(&Control) -> Result<T>) -> Result<(u64, T)> {
         let traffic = (self.traffic)(load.flows, load.length)?;
-        let (control, before) = (Control::default(), self.sink.arrived()?);
+        let control = Control::default();
         std::thread::scope(|scope| {
             let (source, control) = (&self.source, &control);
             let source = scope.spawn(move || source.run(&traffic, load.queues, load.pace, control));
-            let seen = self.watch(control, warm_up, window);
+            let done = act(control);
             control.stop.store(true, Ordering::Relaxed);
             let sent = source.join().map_err(|_| anyhow!("the generator panicked"))??;
-            let (in_window, window, worked) = seen?;
-            sleep(SETTLE);
-            let arrived = self.sink.arrived()? - before;
-            Ok(Run { sent, arrived, in_window, window, worked, queues: load.queues })
+            Ok((sent, done?))
         })
     }
 
@@ -263,6 +270,13 @@ fn with_card<T>(chain: &Chain, act: impl FnOnce(&Way<'_>) -> Result<T>) -> Resul
     });
     as_card(chain.node(2), false)?;
     result
+}
+
+/// Does something while a peer's second node gets all the generator can give, by one queue.
+pub(super) fn at_full_speed<T>(chain: &Chain, act: impl FnOnce() -> Result<T>) -> Result<T> {
+    with_card(chain, |way| {
+        way.during(Load::full(LENGTHS[0], 1, 1), |_| act()).map(|(_, done)| done)
+    })
 }
 
 /// A round on one peer: what it forwards at full speed, and without loss. Returns the former, with one queue.

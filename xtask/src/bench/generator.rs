@@ -21,14 +21,13 @@ use crate::lab::Namespace;
 
 /// Frames for each call at full speed: many, as a call makes a pool of memory for them.
 const CALL: u32 = 4096;
-/// Frames for each call at a given rate at most: a card's ring holds as many.
-const BURST: f64 = 256.0;
+/// Frames for each call at a given rate. A call itself costs as much as some tens of frames, so that shorter bursts would measure
+/// calls; a card's ring holds as many.
+const BURST: u32 = 256;
 /// Index of the loopback link in each namespace.
 const LOOPBACK: u32 = 1;
 /// How late a burst may be and still be sent: timers are as late as this.
 const LATE: Duration = Duration::from_millis(4);
-/// How often a paced run wakes, unless that makes bursts too long.
-const PACE: Duration = Duration::from_millis(1);
 /// Ethertype of mesh frames.
 const MESH: [u8; 2] = [0x43, 0x05];
 /// Ethertype of the inner frames: for local experiments.
@@ -183,15 +182,14 @@ fn send(program: &Program, frame: &[u8], pace: Option<f64>, stop: &AtomicBool) -
 
 /// Bursts at a given rate.
 struct Pace {
-    per_second: f64,
-    burst: u32,
+    interval: Duration,
     next: Instant,
 }
 
 impl Pace {
     fn new(per_second: f64) -> Self {
-        let burst = (per_second * PACE.as_secs_f64()).clamp(1.0, BURST) as u32;
-        Self { per_second, burst, next: Instant::now() }
+        let interval = Duration::from_secs_f64(f64::from(BURST) / per_second.max(1.0));
+        Self { interval, next: Instant::now() }
     }
 
     /// The frames of the burst that is due, or how long it takes until it is. What could not be sent in time, because
@@ -201,9 +199,9 @@ impl Pace {
         if now < self.next {
             return Err(self.next - now);
         }
-        self.next += Duration::from_secs_f64(f64::from(self.burst) / self.per_second);
+        self.next += self.interval;
         self.next = self.next.max(now.checked_sub(LATE).unwrap_or(now));
-        Ok(self.burst)
+        Ok(BURST)
     }
 }
 
@@ -299,10 +297,10 @@ mod tests {
     }
 
     #[test]
-    fn bursts_are_short_and_what_is_late_is_left_out() {
+    fn what_is_late_is_left_out() {
         let mut pace = Pace::new(100_000.0);
-        assert_eq!((pace.burst, Pace::new(1e7).burst, Pace::new(10.0).burst), (100, 256, 1));
-        assert_eq!(pace.due(), Ok(100));
+        assert_eq!(pace.interval, Duration::from_micros(2560));
+        assert_eq!(pace.due(), Ok(BURST));
         pace.next -= Duration::from_secs(10);
         let due = std::iter::from_fn(|| pace.due().ok()).take(1000).count();
         assert!(due < 1000, "no more than what is due within a moment");

@@ -60,14 +60,14 @@ pub(super) fn measure(figures: &mut Figures, chain: &Chain, plan: &Plan) -> Resu
         }
     }
     round_trips(figures, chain, plan, "idle")?;
-    bind(chain, true)?;
-    let done = round_trips(figures, chain, plan, ONE_PROCESSOR);
-    bind(chain, false)?;
-    done?;
     {
         let _load = Load::start(chain, plan)?;
         round_trips(figures, chain, plan, "under load")?;
     }
+    bind(chain, true)?;
+    let done = round_trips(figures, chain, plan, ONE_PROCESSOR);
+    bind(chain, false)?;
+    done?;
     if chain.nodes.len() > 2 {
         figures.add(FLOOD, name, flood(chain, plan.time)?);
     }
@@ -163,23 +163,34 @@ fn flood(chain: &Chain, time: Duration) -> Result<f64> {
     Ok(arrived as f64 / took.as_secs_f64())
 }
 
-/// What a daemon in the middle costs while nobody asks anything of it, and what memory it has by then.
-pub(super) fn watch(figures: &mut Figures, chain: &mut Chain, time: Duration) -> Result<()> {
-    let (name, speaks_ogms) = (chain.kind.name(), chain.kind.is_mesh());
-    let Some(daemon) = chain.daemon(2) else { return Ok(()) };
-    figures.add(MEMORY, name, daemon.resident_bytes()? as f64 / f64::from(1 << 20));
-    let daemon = daemon.id();
-    let count =
-        |chain: &Chain| -> Result<_> { Ok((processor::wake_ups(daemon)?, frames(chain.node(2))?)) };
-    let before = count(chain)?;
+/// What the daemons in the middle cost while nobody asks anything of them, and what memory they have by then.
+pub(super) fn watch(figures: &mut Figures, chains: &mut [Chain], time: Duration) -> Result<()> {
+    for chain in &mut *chains {
+        let name = chain.kind.name();
+        if let Some(daemon) = chain.daemon(2) {
+            figures.add(MEMORY, name, daemon.resident_bytes()? as f64 / f64::from(1 << 20));
+        }
+    }
+    let count = || -> Result<Vec<_>> {
+        let middles = chains.iter().filter_map(|chain| Some((chain, *chain.processes().get(1)?)));
+        middles
+            .map(|(chain, daemon)| {
+                Ok((chain.kind, processor::wake_ups(daemon)?, frames(chain.node(2))?))
+            })
+            .collect()
+    };
+    let before = count()?;
     sleep(time);
-    let after = count(chain)?;
-    let wakes = (after.0 - before.0) as f64 / time.as_secs_f64();
-    figures.add(WAKE_UPS, name, wakes);
-    if speaks_ogms {
-        let ogms = (after.1 - before.1) as f64 / time.as_secs_f64();
-        figures.add(OGMS, name, ogms);
-        figures.add(OTHER_WAKE_UPS, name, wakes - ogms);
+    for ((kind, wakes, frames), (_, first_wakes, first_frames)) in count()?.into_iter().zip(before)
+    {
+        let per_second = |now: u64, first: u64| (now - first) as f64 / time.as_secs_f64();
+        let wakes = per_second(wakes, first_wakes);
+        figures.add(WAKE_UPS, kind.name(), wakes);
+        if kind.is_mesh() {
+            let ogms = per_second(frames, first_frames);
+            figures.add(OGMS, kind.name(), ogms);
+            figures.add(OTHER_WAKE_UPS, kind.name(), wakes - ogms);
+        }
     }
     Ok(())
 }

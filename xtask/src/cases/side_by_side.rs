@@ -20,8 +20,7 @@ use super::{Case, Counts, Place, slowest};
 use crate::lab::{self, Process, tied};
 use crate::paths;
 
-/// How many cases run at a time. What waits costs nothing; what works has two or three of the usual
-/// machine's two processors for itself most of the time.
+/// How many cases run at a time. They mostly wait: all of them together use less than one processor for a minute.
 const AT_A_TIME: usize = 4;
 /// No case takes so long on any machine: only one that hangs.
 const LIMIT: Duration = Duration::from_secs(600);

@@ -18,8 +18,17 @@ use crate::node::{Node, check_tun};
 const NOBODY: u32 = 65_534;
 
 /// The links without what only traffic changes.
+///
+/// The kernel tells the carrier of a new pair a while after both ends are up, and later with other namespaces busy: that
+/// is waited for, so that it is no change.
 fn links(node: &Node) -> Result<Vec<Link>> {
-    let links = node.namespace.links()?.into_iter().map(|link| Link {
+    let settled = wait_for(LIMIT, "each pair has its carrier", || {
+        let links = node.namespace.links()?;
+        let waits = links.iter().find(|link| link.kind == "veth" && link.up && !link.running);
+        ensure!(waits.is_none(), "{waits:?}");
+        Ok(links)
+    })?;
+    let links = settled.into_iter().map(|link| Link {
         rx_frames: 0,
         tx_frames: 0,
         rx_bytes: 0,

@@ -1,5 +1,6 @@
 //! `cargo xtask netns`: real nodes on this kernel, in network namespaces.
 
+mod backend;
 pub(crate) mod bridge;
 mod broadcast;
 mod commands;
@@ -49,6 +50,10 @@ const CASES: &[Case] = cases![
     offload::fwd_110_a_route_that_changes_is_followed_in_the_kernel,
     offload::a_stopped_node_leaves_the_kernel_unless_it_is_to_keep,
     offload::without_rights_or_pins_everything_works,
+    backend::data_crosses_a_chain_by_af_xdp,
+    backend::a_restarted_or_killed_node_leaves_no_program,
+    backend::interfaces_that_cannot_have_af_xdp_say_why_and_carry_the_mesh,
+    backend::backend_and_offload_make_room_for_each_other,
     bridge::clients_behind_bridges_reach_each_other,
     bridge::a_client_that_moves_is_reachable_again,
     lan::dhcp_crosses_three_hops,

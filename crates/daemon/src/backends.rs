@@ -29,7 +29,7 @@ impl Backends {
         }
         match self.choice {
             BackendChoice::Packet => None,
-            // With a copy it costs more than it saves: see docs/performance.md.
+            // With a copy it saves nothing: see the text of the module `xdp`.
             BackendChoice::Auto => {
                 Some(XdpSettings { least: Mode::ZeroCopy, ..XdpSettings::default() })
             }

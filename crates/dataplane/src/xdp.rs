@@ -42,6 +42,7 @@ use receiver::Lane;
 use ring::{Consumer, Producer};
 use socket::{Which, XdpSocket};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The largest MTU, bytes: header and one VLAN tag in front.
 pub const MTU_MAX: u32 = (FRAME_LEN_MAX - ETHERNET_HEADER_LEN - 4) as u32;
@@ -49,6 +50,9 @@ pub const MTU_MAX: u32 = (FRAME_LEN_MAX - ETHERNET_HEADER_LEN - 4) as u32;
 const QUEUES_MAX: u32 = 16;
 /// Chunks of all queues together that frames are received in: 32 MiB.
 const CHUNKS_MAX: u32 = 8192;
+/// How often, and after which time, it is looked anew whether an interface has been left.
+const FREE_WITHIN: u32 = 15;
+const FREE_AFTER: Duration = Duration::from_millis(20);
 /// Fewest chunks of a queue.
 const CHUNKS_MIN: u32 = 16;
 
@@ -165,11 +169,27 @@ pub struct Opened {
 
 impl Opened {
     /// Opens the backend on the interface with index `ifindex` and the given `mtu` (bytes), with as many frames as the
-    /// settings say. The interface may be down.
+    /// settings say. The interface may be down. It takes up to 300 ms if somebody else has the interface.
     ///
     /// # Errors
     /// [`Unsuitable`]; nothing is left behind.
     pub fn new(
+        ifindex: u32,
+        mtu: u32,
+        settings: &PacketSettings,
+        asked: XdpSettings,
+    ) -> Result<Self, Unsuitable> {
+        for _ in 0..FREE_WITHIN {
+            match Self::try_new(ifindex, mtu, settings, asked) {
+                // The kernel frees a queue some time after its socket was closed.
+                Err(Unsuitable::Occupied) => std::thread::sleep(FREE_AFTER),
+                outcome => return outcome,
+            }
+        }
+        Self::try_new(ifindex, mtu, settings, asked)
+    }
+
+    fn try_new(
         ifindex: u32,
         mtu: u32,
         settings: &PacketSettings,

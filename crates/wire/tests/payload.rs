@@ -243,6 +243,10 @@ fn a_checksum_at_a_known_place_is_completed() {
     let words = [[10, 0], [0, 1], [10, 0], [0, 2], [0, 17], len.to_be_bytes()];
     let sum: u32 = words.iter().map(|word| u32::from(u16::from_be_bytes(*word))).sum();
     open[40..42].copy_from_slice(&u16::try_from(sum).unwrap().to_be_bytes());
+    let inside = |frame: &[u8]| [&[0x40, 15, 50, 0, 2, 2, 2, 2, 2, 2], frame].concat();
+    assert!(checksum::is_unfinished_inner(&inside(&open)));
+    assert!(!checksum::is_unfinished_inner(&inside(&whole)));
+    assert!(!checksum::is_unfinished_inner(&inside(&whole[..39])), "the field is not inside");
     assert!(checksum::complete(&mut open, 34, 6));
     assert_eq!(open, whole);
     let at_the_end = whole.len() - 34 - 1;

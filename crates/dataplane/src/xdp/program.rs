@@ -10,6 +10,7 @@ use aya::programs::{ProgramError, Xdp, XdpMode};
 use aya::util::KernelVersion;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 #[cfg(target_endian = "little")]
 static OBJECT: &[u8] = aya::include_bytes_aligned!("bpf/redirect.bpfel.o");
@@ -19,6 +20,15 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!("bpf/redirect.bpfeb.o");
 const PROGRAM: &str = "noctule_redirect";
 /// The map of the sockets, by queue, as the object names it.
 const SOCKETS: &str = "sockets";
+
+/// Made once: a new one reads all type information of the kernel, where it finds any, whether it is needed or not.
+static LOADER: LazyLock<Mutex<EbpfLoader<'static>>> = LazyLock::new(|| {
+    let mut loader = EbpfLoader::new();
+    // The object has none, so the kernel's is not needed.
+    loader.btf(None);
+    give_back_memory();
+    Mutex::new(loader)
+});
 
 /// The program's hold on an interface; dropped, or when the process ends, the program is off.
 #[derive(Debug)]
@@ -39,9 +49,7 @@ impl Program {
         if !KernelVersion::current().is_ok_and(|version| version >= first) {
             return Err(Unsuitable::Kernel);
         }
-        let mut loader = EbpfLoader::new();
-        // The object has no type information, so the kernel's is not needed.
-        loader.btf(None);
+        let mut loader = LOADER.lock().unwrap_or_else(PoisonError::into_inner);
         let mut ebpf = loader.load(OBJECT).map_err(|error| refused(&error))?;
         drop(loader);
         let map = ebpf.take_map(SOCKETS).ok_or(Unsuitable::Kernel)?;
@@ -58,7 +66,6 @@ impl Program {
         // The link keeps the program, and the program its map.
         let link = program.take_link(id).map_err(|error| refused(&error))?;
         drop(ebpf);
-        give_back_memory();
         Ok(Self { _link: link })
     }
 }

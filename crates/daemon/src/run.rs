@@ -148,12 +148,13 @@ fn start(config: Config, signals: SignalFd, links: &Links) -> Result<Started, St
     let reader = fib.reader();
     let followed = (fib.reader(), fib.watch());
     // Asked for by name, the backend goes before an offload that was not.
-    let mut offload = if config.backend == BackendChoice::Xdp && config.offload == OffloadChoice::Auto {
-        let because = "the xdp backend takes frames before an offload could";
-        Offload::none(config.offload_keep, &config.mesh, because)
-    } else {
-        Offload::start(config.offload, config.offload_keep, &config.mesh, followed, clock.now())
-    };
+    let mut offload =
+        if config.backend == BackendChoice::Xdp && config.offload == OffloadChoice::Auto {
+            let because = "the xdp backend takes frames before an offload could";
+            Offload::none(config.offload_keep, &config.mesh, because)
+        } else {
+            Offload::start(config.offload, config.offload_keep, &config.mesh, followed, clock.now())
+        };
     if config.offload_hosts {
         offload.attach_host(mesh.ifindex(), &mesh.name);
     }

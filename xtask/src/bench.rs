@@ -3,6 +3,7 @@
 //! The outer run fetches and builds what is needed and starts this program again in an enclosure ([`HERE`]), which leaves its
 //! samples in a file. Figures depend on the machine, so nothing is judged by tests.
 
+mod asked;
 mod bpf;
 mod chain;
 mod figures;
@@ -27,9 +28,10 @@ use anyhow::{Context, Result, bail};
 
 use crate::lab::{self, Lab, Side, enclose};
 use crate::qemu::Kernel;
-use crate::qemu::guest::{RESULTS, Task};
+use crate::qemu::guest::{Clock, RESULTS, Task};
 use crate::uml::Release;
-use crate::{BadUse, packages, paths, program};
+use crate::{packages, paths, program};
+use asked::Asked;
 use chain::{Chain, Kind, Programs};
 use figures::Figures;
 use plan::{Half, Plan};
@@ -38,12 +40,13 @@ use report::Place;
 use transit::Straight;
 
 /// What may be said after `bench`.
-pub(crate) const ARGUMENTS: &str =
-    "[--quick] [--only transit|hosts] [--no-guest] [--kernel 6.1|7.2] [--write] | --profile PEER";
+pub(crate) const ARGUMENTS: &str = "[--quick] [--only transit|hosts] [--counted] [--no-guest] [--kernel 6.1|7.2] [--write] | --profile PEER";
 /// The verb with which this program measures inside an enclosure; nobody types it.
 pub(crate) const HERE: &str = "bench-here";
 /// Tells it to profile one peer.
 const PROFILE: &str = "--profile";
+/// Asks for the guest that counts instructions alone; tells it that it is in there.
+const COUNTED: &str = "--counted";
 /// Tells it that it is in the guest.
 const IN_GUEST: &str = "--in-guest";
 /// Bits a second beside pings under load in the guest, whose emulated processors are slow.
@@ -66,61 +69,6 @@ const MODULES: &str = "batman-adv veth bridge tun sch_ingress cls_u32 cls_bpf ac
 /// Start-up times of this project's node.
 const START_UP: &str = "start-up, ms";
 
-/// What the command line asks for.
-#[derive(Debug, Eq, PartialEq)]
-struct Asked {
-    quick: bool,
-    /// Only one half of all.
-    only: Option<Half>,
-    /// The guest's kernel; none: no guest.
-    guest: Option<Release>,
-    /// Whether docs/performance.md and the plots are written anew.
-    write: bool,
-}
-
-impl Asked {
-    /// What the inner run must know of it.
-    fn inner(&self) -> Vec<&'static str> {
-        let quick = self.quick.then_some("--quick");
-        quick.into_iter().chain(self.only.map(Half::name)).collect()
-    }
-}
-
-fn parse(words: &[String]) -> Result<Asked> {
-    let mut asked = Asked { quick: false, only: None, guest: Some(Release::V7_2), write: false };
-    let mut words = words.iter();
-    while let Some(word) = words.next() {
-        match word.as_str() {
-            "--quick" => asked.quick = true,
-            "--write" => asked.write = true,
-            "--no-guest" => asked.guest = None,
-            "--only" => {
-                let half = words.next().and_then(|name| Half::from_name(name));
-                let wanted = || BadUse::because("--only wants a half: transit or hosts");
-                asked.only = Some(half.ok_or_else(wanted)?);
-            }
-            "--kernel" => {
-                let release = words.next().and_then(|name| Release::from_name(name));
-                let wanted = || BadUse::because("--kernel wants a release: 6.1 or 7.2");
-                asked.guest = Some(release.ok_or_else(wanted)?);
-            }
-            other => return Err(BadUse::because(format!("bench takes {ARGUMENTS}, not {other}"))),
-        }
-    }
-    Ok(asked)
-}
-
-/// The peer to profile: one that has transit on this kernel.
-fn peer(words: &[String]) -> Result<Kind> {
-    let kind = match words {
-        [name] => Kind::from_name(name),
-        _ => None,
-    };
-    kind.filter(|kind| kind.has_transit() && *kind != Kind::Module).ok_or_else(|| {
-        BadUse::because("--profile wants a peer: noctule, noctule+ebpf, bridge or redirect")
-    })
-}
-
 /// Profiles a peer on this kernel, and prints where its time goes.
 fn profile(kind: Kind) -> Result<ExitCode> {
     lab::end_on_signals()?;
@@ -140,9 +88,9 @@ fn profile(kind: Kind) -> Result<ExitCode> {
 /// Measures, and prints the tables.
 pub(crate) fn main(words: &[String]) -> Result<ExitCode> {
     if let [PROFILE, ..] = &words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        return profile(peer(&words[1..])?);
+        return profile(asked::peer(&words[1..])?);
     }
-    let asked = parse(words)?;
+    let asked = asked::parse(words)?;
     lab::end_on_signals()?;
     packages::ensure(&PROGRAMS)?;
     let noctule = program::noctule()?;
@@ -152,33 +100,50 @@ pub(crate) fn main(words: &[String]) -> Result<ExitCode> {
     let folder = paths::target().join("bench");
     std::fs::create_dir_all(&folder)?;
     let this = paths::Copy::new()?;
-    eprintln!("measuring on this kernel");
-    let begun = Instant::now();
-    let here = run_here(&asked, this.path(), &noctule, &folder)?;
-    eprintln!("that took {} s", begun.elapsed().as_secs());
-    let begun = Instant::now();
-    show("this kernel", &here);
-    let guest = match asked.guest {
-        Some(release) => run_guest(&asked, release, this.path(), &noctule, &folder),
-        None => Err(anyhow::anyhow!("not asked for")),
+    let here = if asked.counted {
+        Figures { machine: "not asked for".to_owned(), ..Figures::default() }
+    } else {
+        timed("this kernel", || run_here(&asked, this.path(), &noctule, &folder))?
     };
-    let guest = guest.unwrap_or_else(|error| {
-        let mut none = Figures { machine: "no guest".to_owned(), ..Figures::default() };
-        none.skip_if_failed("guest", Err(error));
-        none
-    });
-    eprintln!("the guest took {} s", begun.elapsed().as_secs());
-    show("the guest", &guest);
-    println!("{}", targets::table(&here, &guest));
+    show("this kernel", &here);
+    let guest = |name: &str, clock: Clock, wanted: bool| {
+        let figures = match asked.guest.filter(|_| wanted) {
+            Some(release) => {
+                timed(name, || run_guest(&asked, clock, release, this.path(), &noctule, &folder))
+            }
+            None => Err(anyhow::anyhow!("not asked for")),
+        };
+        let figures = figures.unwrap_or_else(|error| {
+            let mut none = Figures { machine: "no guest".to_owned(), ..Figures::default() };
+            none.skip_if_failed(name, Err(error));
+            none
+        });
+        show(name, &figures);
+        figures
+    };
+    let wall = guest("the guest", Clock::Wall, !asked.counted);
+    let wants_transit = asked.only != Some(Half::Hosts);
+    let counted = guest("the counted guest", Clock::Instructions, wants_transit);
+    println!("{}", targets::table(&here, &wall, &counted));
     if asked.write {
         let command = [&["cargo xtask bench".to_owned()], words].concat().join(" ");
         let places = [
             Place { name: "this kernel", short: "here", figures: &here },
-            Place { name: "the guest", short: "guest", figures: &guest },
+            Place { name: "the guest", short: "guest", figures: &wall },
+            Place { name: "the counted guest", short: "counted", figures: &counted },
         ];
         report::write(&paths::project().join("docs"), &command, &places)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Measures somewhere, and says how long it took.
+fn timed(place: &str, measure: impl FnOnce() -> Result<Figures>) -> Result<Figures> {
+    eprintln!("measuring: {place}");
+    let begun = Instant::now();
+    let figures = measure();
+    eprintln!("that took {} s", begun.elapsed().as_secs());
+    figures
 }
 
 /// Prints what was measured in one place.
@@ -205,6 +170,7 @@ fn run_here(asked: &Asked, this: &Path, noctule: &Path, folder: &Path) -> Result
 /// Measures in a guest.
 fn run_guest(
     asked: &Asked,
+    clock: Clock,
     release: Release,
     this: &Path,
     noctule: &Path,
@@ -222,14 +188,20 @@ fn run_guest(
     for (from, name) in [(this, "xtask"), (noctule, "noctule")] {
         std::fs::copy(from, folder.join(name)).with_context(|| format!("cannot copy {name}"))?;
     }
-    let options = asked.inner().join(" ");
+    let options = match clock {
+        Clock::Wall => asked.inner().join(" "),
+        Clock::Instructions => COUNTED.to_owned(),
+    };
     let script = format!(
         "CARGO_TARGET_DIR={RESULTS} exec {RESULTS}/xtask {HERE} {RESULTS}/guest.json {RESULTS}/noctule {IN_GUEST} {options}"
     );
-    eprintln!("measuring in the guest");
-    let task = Task { folder: &folder, modules: MODULES, script: &script, limit: LIMIT };
+    let task = Task { folder: &folder, modules: MODULES, script: &script, limit: LIMIT, clock };
     let ended = kernel.run(&task, &mut |_| ())?.success()?;
     let mut figures = read(&folder.join("guest.json"))?;
+    if clock == Clock::Instructions {
+        figures.machine.push_str(" Each instruction takes a nanosecond.");
+        return Ok(figures);
+    }
     let _ = write!(
         figures.machine,
         " Its processors waited for those of this machine for {:.0} % of the time they were to run.",
@@ -261,7 +233,10 @@ pub(crate) fn here(words: &[String]) -> Result<ExitCode> {
     let mut plan =
         Plan::new(is_set("--quick"), options.iter().find_map(|word| Half::from_name(word)));
     let mut kinds = vec![Kind::Noctule, Kind::Offload, Kind::Bridge, Kind::Redirect];
-    if in_guest {
+    if is_set(COUNTED) {
+        plan = Plan::counted();
+        kinds.push(Kind::Module);
+    } else if in_guest {
         kinds.push(Kind::Module);
         plan.load = GUEST_LOAD;
         plan.time *= 2;
@@ -352,31 +327,4 @@ fn transit_round(
         figures.skip_if_failed(chain.kind.name(), done.map(|peak| peaks.push((chain, peak))));
     }
     transit::costs(figures, straight, &peaks, plan)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_command_line_is_read() {
-        let parse =
-            |text: &str| parse(&text.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
-        let default = Asked { quick: false, only: None, guest: Some(Release::V7_2), write: false };
-        assert_eq!(parse("").unwrap(), default);
-        let asked = parse("--quick --kernel 6.1 --write").unwrap();
-        assert_eq!(
-            asked,
-            Asked { quick: true, only: None, guest: Some(Release::V6_1), write: true }
-        );
-        assert_eq!(parse("--only hosts").unwrap().only, Some(Half::Hosts));
-        assert_eq!(peer(&["noctule+ebpf".to_owned()]).unwrap(), Kind::Offload);
-        assert!(peer(&[]).is_err() && peer(&["tinc".to_owned()]).is_err());
-        assert_eq!(parse("--no-guest").unwrap().guest, None);
-        for bad in
-            ["--kernel", "--only", "--only nothing", "--kernel 5.10", "--nonsense", "noctule"]
-        {
-            assert!(parse(bad).is_err(), "{bad}");
-        }
-    }
 }

@@ -25,7 +25,7 @@ use anyhow::{Context, Result, bail};
 use crate::cases::{self, Case, Counts, cases};
 use crate::interop::node::Programs;
 use crate::qemu::Kernel;
-use crate::qemu::guest::{RESULTS, Task};
+use crate::qemu::guest::{Clock, RESULTS, Task};
 use crate::uml::Release;
 use crate::{BadUse, lab, packages, paths, program};
 
@@ -201,7 +201,13 @@ fn play_on(
          CARGO_TARGET_DIR={RESULTS} exec {RESULTS}/xtask {GUEST} {}",
         chosen.join(" ")
     );
-    let task = Task { folder: &folder, modules: MODULES, script: &script, limit: LIMIT };
+    let task = Task {
+        folder: &folder,
+        modules: MODULES,
+        script: &script,
+        limit: LIMIT,
+        clock: Clock::Wall,
+    };
     let ended = kernel.run(&task, &mut |text| {
         // The line of counts is for this program; the sum of all kernels is printed at the end.
         let lines = text.lines().filter(|line| Counts::from_line(line).is_none());

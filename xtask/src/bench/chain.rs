@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use super::generator::{self, Traffic};
+use super::processor;
 use super::sink::Sink;
 use crate::lab::{End, FrameSocket, Lab, Process, Set, wait_for, wait_until};
 use crate::node::Node;
@@ -272,13 +273,16 @@ impl Chain {
 }
 
 /// Makes a node's first link receive as a network card does, or as virtual cables do without being asked: with a ring and a
-/// poll (NAPI) for each of two queues.
+/// poll (NAPI) for each of two queues, or for one where there is but one processor.
 pub(super) fn as_card(node: &Node, on: bool) -> Result<()> {
     let set = |words: &[&str]| {
         node.namespace.run(&[&["ethtool"], words].concat(), SOON)?.success().map(drop)
     };
     set(&["-K", "e1", "gro", if on { "on" } else { "off" }])?;
-    set(&["-L", "e1", "rx", if on { "2" } else { "1" }])
+    match processor::count() {
+        1 => Ok(()),
+        _ => set(&["-L", "e1", "rx", if on { "2" } else { "1" }]),
+    }
 }
 
 fn tc(node: &Node, words: &[&str]) -> Result<()> {

@@ -9,6 +9,11 @@ use nix::errno::Errno;
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::{Pid, SysconfVar, sysconf};
 
+/// How many there are.
+pub(super) fn count() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
 /// Watches how busy all processors together are.
 ///
 /// What counts is time that is not idle, not waiting for disks and not taken by a hypervisor: the kernel measures idle time by its

@@ -28,7 +28,7 @@ pub(super) struct Place<'a> {
 }
 
 /// Writes the section and the plots below the folder `docs`.
-pub(super) fn write(docs: &Path, command: &str, places: &[Place<'_>; 2]) -> Result<()> {
+pub(super) fn write(docs: &Path, command: &str, places: &[Place<'_>; 3]) -> Result<()> {
     let page = docs.join("performance.md");
     let text =
         fs::read_to_string(&page).with_context(|| format!("cannot read {}", page.display()))?;
@@ -64,10 +64,10 @@ fn plotted() -> Vec<String> {
     ]
 }
 
-fn section(command: &str, places: &[Place<'_>; 2], plots: &[String]) -> String {
+fn section(command: &str, places: &[Place<'_>; 3], plots: &[String]) -> String {
     let mut text = format!("`{command}`\n\n");
-    let [here, guest] = places;
-    let _ = writeln!(text, "{}", targets::table(here.figures, guest.figures));
+    let [here, guest, counted] = places;
+    let _ = writeln!(text, "{}", targets::table(here.figures, guest.figures, counted.figures));
     for place in places {
         let figures = place.figures;
         let _ = writeln!(text, "### On {}\n\n{}\n", place.name, figures.machine);
@@ -115,6 +115,7 @@ mod tests {
         let places = [
             Place { name: "this kernel", short: "here", figures: &here },
             Place { name: "the guest", short: "guest", figures: &guest },
+            Place { name: "the counted guest", short: "counted", figures: &guest },
         ];
         let text = section("cargo xtask bench", &places, &["![a](b.svg)".to_owned()]);
         for part in

@@ -252,7 +252,9 @@ fn full_speed(figures: &mut Figures, name: &str, way: &Way<'_>, plan: &Plan) -> 
     if !plan.quick {
         add(LENGTHS[0], 1, FLOWS)?;
     }
-    add(LENGTHS[0], 2, 1)?;
+    if processor::count() > 1 {
+        add(LENGTHS[0], 2, 1)?;
+    }
     for &length in &plan.lengths()[1..] {
         add(length, 1, 1)?;
     }

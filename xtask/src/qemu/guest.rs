@@ -24,6 +24,27 @@ const BOOT_MODULES: [&str; 3] = ["virtio_pci", "9pnet_virtio", "9p"];
 /// How often a running guest is looked at.
 const POLL: Duration = Duration::from_millis(200);
 
+/// What a guest's clock follows.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Clock {
+    /// The time on the wall; two processors.
+    Wall,
+    /// The instructions of its one processor: each takes a nanosecond, and nobody waits while it is idle. What this machine does
+    /// besides has no influence.
+    Instructions,
+}
+
+impl Clock {
+    const fn words(self) -> &'static [&'static str] {
+        match self {
+            Self::Wall => &["-accel", "tcg,thread=multi", "-smp", "2"],
+            Self::Instructions => {
+                &["-accel", "tcg,thread=single", "-smp", "1", "-icount", "shift=0,sleep=off"]
+            }
+        }
+    }
+}
+
 /// What is to be done in a guest.
 pub(crate) struct Task<'a> {
     /// The run's folder; what is in it is kept.
@@ -34,6 +55,8 @@ pub(crate) struct Task<'a> {
     pub(crate) script: &'a str,
     /// How long all of it may take.
     pub(crate) limit: Duration,
+    /// By what its time goes.
+    pub(crate) clock: Clock,
 }
 
 /// How a script ended.
@@ -74,7 +97,7 @@ impl Kernel {
         fs::write(folder.join("initrd"), self.initial()?)?;
         fs::write(folder.join("start.sh"), self.start(task))?;
         let mut guest =
-            Process::spawn(&mut self.qemu(folder)?, "qemu", &folder.join("console.log"))?;
+            Process::spawn(&mut self.qemu(task)?, "qemu", &folder.join("console.log"))?;
         let deadline = Instant::now() + task.limit;
         let mut output = Follower { path: folder.join("stdout"), at: 0 };
         let mut waited = 0.0;
@@ -97,7 +120,8 @@ impl Kernel {
         }
     }
 
-    fn qemu(&self, folder: &Path) -> Result<Command> {
+    fn qemu(&self, task: &Task<'_>) -> Result<Command> {
+        let folder = task.folder;
         let qemu = packages::find("qemu-system-x86_64").context("QEMU is missing")?;
         let kernel = ["boot", "usr/lib/modules"]
             .map(|place| self.root.join(place))
@@ -118,7 +142,8 @@ impl Kernel {
         };
         let mut command = lab::tied(qemu.as_os_str());
         command
-            .args(["-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "1024M"])
+            .args(task.clock.words())
+            .args(["-cpu", "max", "-m", "1024M"])
             .args(["-display", "none", "-nodefaults", "-no-reboot", "-serial", "stdio"])
             .arg("-kernel")
             .arg(kernel)

@@ -51,9 +51,9 @@ const PROGRAMS: [(&str, &str); 5] = [
 /// Modules of the guest's kernel.
 const MODULES: &str = "batman-adv veth bridge tun sch_netem";
 /// How long a guest may take: it boots, and plays a few minutes, several times slower on a busy machine.
-const LIMIT: Duration = Duration::from_secs(1500);
+const LIMIT: Duration = Duration::from_secs(1740);
 /// For whatever must come sooner or later, in an emulated machine on a busy one.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// Cases for every run.
 const CASES: &[Case] = cases![

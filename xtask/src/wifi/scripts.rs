@@ -11,7 +11,7 @@ use crate::interop::node::{Node, hard_address};
 use crate::paths;
 
 /// How long the script may take: keys are made slowly in an emulated machine.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(300);
 /// Where the password is, for the radios of both nodes.
 const PASSWORD: &str = "/run/wifi-password";
 

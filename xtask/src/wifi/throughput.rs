@@ -2,10 +2,12 @@
 
 use anyhow::{Context, Result};
 
+use super::PATIENCE;
 use super::air::CHANNELS;
 use super::beside;
 use super::cell::{Cell, LEGACY_RATE, Network};
 use crate::interop::node::{Algorithm, Kind};
+use crate::lab::wait_for;
 
 /// Lets the radios of an IBSS send with one old rate only: what is expected of that does not depend on how many frames go
 /// at a time.
@@ -14,7 +16,9 @@ pub(super) fn fix_rates(cell: &Cell) -> Result<()> {
         let name = node.interface(1);
         cell.network.leave(radio, &name)?;
         Network::LegacyIbss.join(radio, &name, CHANNELS[0])?;
-        radio.iw(&["dev", &name, "set", "bitrates", "legacy-2.4", LEGACY_RATE])?;
+        // Refused before the radio has found its way into the new network.
+        let set = || radio.iw(&["dev", &name, "set", "bitrates", "legacy-2.4", LEGACY_RATE]);
+        wait_for(PATIENCE, "the rate is set", set)?;
     }
     Ok(())
 }

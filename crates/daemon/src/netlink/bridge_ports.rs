@@ -1,7 +1,7 @@
 //! By which port of a bridge a client came, and what kind of port that is (TT-21): for isolated clients.
 
 use super::Links;
-use super::message::{Attributes, Body, LinkHeader, Request, value_32};
+use super::message::{Attributes, Body, LinkHeader, Request, value_16, value_32};
 use super::socket::{Datagram, Socket};
 use noctule_wire::Mac;
 use std::collections::BTreeMap;
@@ -10,6 +10,9 @@ use std::io;
 /// `struct ndmsg`: family, padding, interface, state, flags, type.
 const NEIGHBOUR_HEADER_LEN: usize = 12;
 const NEIGHBOUR_INDEX_AT: usize = 4;
+const NEIGHBOUR_STATE_AT: usize = 8;
+/// `NUD_PERMANENT`: an address of the bridge's own, which lists those of its ports. It has one of them itself, the lowest.
+const PERMANENT: u16 = 0x80;
 const LINK_ADDRESS: u16 = 2;
 const MASTER: u16 = 9;
 /// What a bridge says of its port, and whether the port is isolated.
@@ -89,12 +92,14 @@ impl BridgePorts {
         header[0] = libc::AF_BRIDGE as u8;
         request.raw(&header);
         dump(request, libc::RTM_NEWNEIGH, |bytes| {
-            let Some((port, bridge, mac)) = address(bytes) else { return };
+            let Some(Address { port, bridge, mac, own }) = address(bytes) else { return };
             let Some(kind) = kinds.get(&port) else { return };
+            // This host is behind no port, whichever port lends the bridge its address.
+            let kind = if own { PortKind::default() } else { *kind };
             if addresses.len() < ADDRESSES_MAX {
                 // Of several VLANs the strictest counts.
                 let entry = addresses.entry((bridge, mac)).or_default();
-                *entry = entry.or(*kind);
+                *entry = entry.or(kind);
             }
         })?;
         self.addresses = addresses;
@@ -137,10 +142,20 @@ fn port(bytes: &[u8]) -> Option<(u32, bool)> {
     Some((header.index, isolated.is_some_and(|(_, value)| value.first().is_some_and(|v| *v != 0))))
 }
 
-/// An address in a bridge's table: port, bridge, address.
-fn address(bytes: &[u8]) -> Option<(u32, u32, Mac)> {
+/// An address in a bridge's table.
+#[derive(Debug, Eq, PartialEq)]
+struct Address {
+    port: u32,
+    bridge: u32,
+    mac: Mac,
+    /// It is this host's own.
+    own: bool,
+}
+
+fn address(bytes: &[u8]) -> Option<Address> {
     let (header, attributes) = bytes.split_at_checked(NEIGHBOUR_HEADER_LEN)?;
     let port = value_32(header.get(NEIGHBOUR_INDEX_AT..)?.first_chunk::<4>()?)?;
+    let state = value_16(header.get(NEIGHBOUR_STATE_AT..)?.first_chunk::<2>()?)?;
     let (mut bridge, mut mac) = (None, None);
     for (kind, value) in Attributes(attributes) {
         match (kind, value.len()) {
@@ -149,7 +164,7 @@ fn address(bytes: &[u8]) -> Option<(u32, u32, Mac)> {
             _ => {}
         }
     }
-    Some((port, bridge?, mac?))
+    Some(Address { port, bridge: bridge?, mac: mac?, own: state & PERMANENT != 0 })
 }
 
 #[cfg(test)]
@@ -168,14 +183,20 @@ mod tests {
         for len in 16..bytes.len() {
             let _ = port(&bytes[16..len]);
         }
-        let mut message = Request::new(libc::RTM_NEWNEIGH, 0, 0);
-        let mut header = [0; NEIGHBOUR_HEADER_LEN];
-        header[4..8].copy_from_slice(&5_u32.to_ne_bytes());
-        message.raw(&header);
-        message.attribute(LINK_ADDRESS, &[2, 0xc1, 0, 0, 0, 1]);
-        message.attribute(MASTER, &9_u32.to_ne_bytes());
-        let bytes = message.finish();
-        assert_eq!(address(&bytes[16..]), Some((5, 9, Mac([2, 0xc1, 0, 0, 0, 1]))));
+        let neighbour = |state: u16| {
+            let mut message = Request::new(libc::RTM_NEWNEIGH, 0, 0);
+            let mut header = [0; NEIGHBOUR_HEADER_LEN];
+            header[4..8].copy_from_slice(&5_u32.to_ne_bytes());
+            header[8..10].copy_from_slice(&state.to_ne_bytes());
+            message.raw(&header);
+            message.attribute(LINK_ADDRESS, &[2, 0xc1, 0, 0, 0, 1]);
+            message.attribute(MASTER, &9_u32.to_ne_bytes());
+            message.finish()
+        };
+        let bytes = neighbour(2);
+        let learned = Address { port: 5, bridge: 9, mac: Mac([2, 0xc1, 0, 0, 0, 1]), own: false };
+        assert_eq!(address(&bytes[16..]), Some(learned));
+        assert!(address(&neighbour(PERMANENT)[16..]).is_some_and(|found| found.own));
         for len in 16..bytes.len() {
             let _ = address(&bytes[16..len]);
         }

@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 use super::{Algorithm, Node};
 
 /// How long the daemon may take to make its mesh interface, and to end.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running `noctule run`. Dropping it kills the process.
 pub(super) struct Daemon {

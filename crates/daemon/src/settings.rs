@@ -529,7 +529,7 @@ impl Written {
             backend: backend.as_deref().map_or(Ok(BackendChoice::default()), backend_choice)?,
             offload: offload.as_deref().map_or(Ok(OffloadChoice::default()), offload_choice)?,
             offload_keep: offload_keep.unwrap_or(false),
-            offload_hosts: offload_hosts.unwrap_or(true),
+            offload_hosts: offload_hosts.unwrap_or(false),
             interfaces: hard,
             mesh,
         })

@@ -161,9 +161,12 @@ impl Chain {
         match self.kind {
             Kind::Noctule | Kind::Offload => {
                 // `tc` and not `auto`: where the kernel does not take it, there are no figures.
-                let how = if self.kind == Kind::Offload { "tc" } else { "off" };
+                let how: &[&str] = match self.kind {
+                    Kind::Offload => &["--offload", "tc", "--offload-hosts"],
+                    _ => &["--offload", "off"],
+                };
                 for node in &mut self.nodes {
-                    node.start(&["--no-bridge-loop-avoidance", "--offload", how])?;
+                    node.start(&[&["--no-bridge-loop-avoidance"][..], how].concat())?;
                 }
             }
             Kind::Module => {

@@ -217,7 +217,7 @@ fn carried(node: &Node) -> Result<[u64; 2]> {
 }
 
 pub(super) fn fwd_46_fwd_120_frames_of_hosts_stay_in_the_kernel() -> Result<()> {
-    let (_lab, nodes) = row(&["--offload", "tc"])?;
+    let (_lab, nodes) = row(&["--offload", "tc", "--offload-hosts"])?;
     let [anna, ben, cara] = &nodes[..] else { anyhow::bail!("three nodes") };
     needs_offload(anna)?;
     for (from, to) in [(anna, ben), (anna, cara)] {

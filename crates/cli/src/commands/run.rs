@@ -137,12 +137,12 @@ pub(crate) struct Args {
     /// It does not [default]
     #[arg(long, overrides_with = "offload_keep")]
     no_offload_keep: bool,
-    /// The kernel forwards only what passes: frames of hosts here go by way of the daemon
-    #[arg(long, overrides_with = "offload_hosts")]
-    no_offload_hosts: bool,
-    /// It carries those, too, where they are plain [default]
+    /// The kernel also carries plain unicast between hosts here and the mesh
     #[arg(long, overrides_with = "no_offload_hosts")]
     offload_hosts: bool,
+    /// It forwards only what passes [default]
+    #[arg(long, overrides_with = "offload_hosts")]
+    no_offload_hosts: bool,
 }
 
 /// Runs a node until a signal ends it.
@@ -271,13 +271,13 @@ mod tests {
             backend: Some("xdp".into()),
             offload: Some("tc".into()),
             offload_keep: Some(true),
-            offload_hosts: Some(false),
+            offload_hosts: Some(true),
             interfaces: vec![interface("wlan0"), interface("eth1")],
             vlans: Vec::new(),
         };
         assert_eq!(
             typed(
-                "--mesh bat7 --interface wlan0 --interface eth1 --algorithm batman-v --mesh-mac 02:00:00:00:00:07 --mtu 1400 --socket /run/x.sock --log debug --wait --orig-interval 2000 --hop-penalty -1 --no-aggregation --no-fragmentation --no-mtu-probing --clamp-mss --no-tap-offload --ap-isolation --no-bridge-loop-avoidance --no-distributed-arp-table --no-neighbour-discovery-cache --multicast-forceflood --multicast-fanout 4 --gw-mode client --gateway-bandwidth 5mbit --gw-sel-class -3 --rx-frames 64 --tx-frames 32 --backend xdp --offload tc --offload-keep --no-offload-hosts"
+                "--mesh bat7 --interface wlan0 --interface eth1 --algorithm batman-v --mesh-mac 02:00:00:00:00:07 --mtu 1400 --socket /run/x.sock --log debug --wait --orig-interval 2000 --hop-penalty -1 --no-aggregation --no-fragmentation --no-mtu-probing --clamp-mss --no-tap-offload --ap-isolation --no-bridge-loop-avoidance --no-distributed-arp-table --no-neighbour-discovery-cache --multicast-forceflood --multicast-fanout 4 --gw-mode client --gateway-bandwidth 5mbit --gw-sel-class -3 --rx-frames 64 --tx-frames 32 --backend xdp --offload tc --offload-keep --offload-hosts"
             ),
             expected
         );

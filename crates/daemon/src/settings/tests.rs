@@ -80,7 +80,7 @@ tx_frames = 32
 backend = "xdp"
 offload = "tc"
 offload_keep = true
-offload_hosts = false
+offload_hosts = true
 
 [[interface]]
 name = "wlan0"
@@ -133,7 +133,7 @@ id = 4095
         backend: BackendChoice::Xdp,
         offload: OffloadChoice::Tc,
         offload_keep: true,
-        offload_hosts: false,
+        offload_hosts: true,
         interfaces: vec![
             InterfaceConfig {
                 name: "wlan0".into(),

@@ -39,9 +39,9 @@ impl HostEntry {
 }
 
 /// `struct remote`.
-pub(super) fn remote_to_bytes(originator: Mac) -> [u8; 16] {
-    let mut bytes = [0; 16];
-    put(&mut bytes, 8, &originator.0);
+pub(super) fn remote_to_bytes(originator: Mac) -> [u8; 24] {
+    let mut bytes = [0; 24];
+    put(&mut bytes, 16, &originator.0);
     bytes
 }
 

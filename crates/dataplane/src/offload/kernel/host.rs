@@ -23,7 +23,7 @@ const PROGRAM: &str = "noctule_host";
 pub(super) struct HostMaps {
     host: Array<MapData, [u8; 24]>,
     locals: KernelMap<MapData, [u8; 8], [u8; 8]>,
-    remotes: KernelMap<MapData, [u8; 8], [u8; 16]>,
+    remotes: KernelMap<MapData, [u8; 8], [u8; 24]>,
     ways: KernelMap<MapData, [u8; 8], [u8; Route::LEN]>,
     pub(super) by_host: Arc<PerCpuArray<MapData, [u64; 5]>>,
     link: Option<SchedClassifierLink>,

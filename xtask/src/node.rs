@@ -239,6 +239,22 @@ impl Node {
     }
 }
 
+/// Whether every node is asked to use AF_XDP.
+pub(crate) fn by_xdp() -> bool {
+    std::env::var(BACKEND).is_ok_and(|backend| backend == "xdp")
+}
+
+/// Whether somebody who listens on a node's own link hears what comes to it.
+///
+/// # Errors
+/// [`Skipped`] if not: what AF_XDP takes nobody else sees.
+pub(crate) fn check_listener() -> Result<()> {
+    if by_xdp() {
+        return Err(Skipped::because("nobody else hears what a node takes by AF_XDP"));
+    }
+    Ok(())
+}
+
 /// Whether this user can make a mesh interface at all: where the device is root's alone, a user namespace is not enough.
 ///
 /// # Errors

@@ -202,7 +202,7 @@ pub enum Transmitter {
     /// By `sendmmsg`.
     Packet(packet::Transmitter),
     /// By a transmit ring of AF_XDP.
-    Xdp(xdp::Transmitter),
+    Xdp(Box<xdp::Transmitter>),
 }
 
 impl Transmitter {

@@ -154,7 +154,7 @@ pub enum Way {
     /// By `sendmmsg`.
     Packet(packet::Transmitter),
     /// By the transmit ring.
-    Ring(Transmitter),
+    Ring(Box<Transmitter>),
 }
 
 /// The sockets and the program, all working: frames come from here on.
@@ -253,13 +253,13 @@ impl Opened {
         let Self { program, lanes, several, transmit, mode } = self;
         let zero_copy = mode == Mode::ZeroCopy;
         let way = match (transmit, lanes.first()) {
-            (Some((ring, completed, chunks)), Some(lane)) => Way::Ring(Transmitter::new(
+            (Some((ring, completed, chunks)), Some(lane)) => Way::Ring(Box::new(Transmitter::new(
                 (Arc::clone(&lane.socket), zero_copy),
                 (ring, completed),
                 chunks,
                 mtu,
                 tx,
-            )),
+            ))),
             _ => Way::Packet(tx),
         };
         (Receiver::new(program, lanes, several, rx, zero_copy), way)

@@ -8,7 +8,7 @@ use noctule_wire::payload::neighbour::{Message, Neighbour};
 use super::bridge::{Client, bridge};
 use super::{LIMIT, chain};
 use crate::lab::{FrameSocket, Lab, wait_for};
-use crate::node::{Node, wait_for_ping};
+use crate::node::{Node, check_listener, wait_for_ping};
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -77,6 +77,7 @@ fn is_question(frame: &[u8]) -> bool {
 }
 
 pub(super) fn nd_11_nd_15_a_resolved_neighbour_costs_nothing_on_the_air() -> Result<()> {
+    check_listener()?;
     let lan = Lan::new()?;
     let first = lan.look()?;
     ensure!(first > 0, "nobody has asked");

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::{LIMIT, QUICK, chain, nodes, replace_address};
 use crate::lab::{FrameSocket, wait_for, wait_until};
-use crate::node::Node;
+use crate::node::{Node, check_listener};
 
 const FRAMES: u32 = 10_000;
 pub(super) const MEMORY_MAX: u64 = 16 << 20;
@@ -96,6 +96,7 @@ fn drops(node: &Node) -> Result<(u64, usize)> {
 
 /// Real frames of every kind that a chain of three exchanges, as the one in the middle receives them.
 fn recorded(nodes: &[Node]) -> Result<Vec<Vec<u8>>> {
+    check_listener()?;
     let mut socket = FrameSocket::open(&nodes[1].namespace, "e1")?;
     let mut echo = nodes[0].echo(nodes[2].address())?;
     let originator = nodes[2].originator();

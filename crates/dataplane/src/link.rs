@@ -10,6 +10,8 @@ use std::io;
 use std::ops::{Deref, DerefMut};
 use std::os::fd::{AsFd, BorrowedFd};
 
+/// Places for frames that AF_XDP leaves to the packet socket: few come.
+const ODD_FRAMES: u32 = 64;
 /// Descriptors of one interface that must be waited for.
 pub const FDS_MAX: usize = 2;
 
@@ -79,7 +81,8 @@ fn in_front(
     settings: &PacketSettings,
 ) -> Result<Link, OpenError> {
     // A larger MTU, later, must not need the interface's program anew.
-    let (receiver, mut transmitter) = packet::open(ifindex, xdp::MTU_MAX, settings)?;
+    let settings = PacketSettings { rx_frames: settings.rx_frames.min(ODD_FRAMES), ..*settings };
+    let (receiver, mut transmitter) = packet::open(ifindex, xdp::MTU_MAX, &settings)?;
     transmitter.set_mtu(mtu);
     let backend = Backend::Xdp(opened.mode());
     let (receiver, way) = opened.in_front_of(receiver, transmitter, mtu);

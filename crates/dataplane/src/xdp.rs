@@ -78,7 +78,7 @@ impl Mode {
     }
 }
 
-/// What is asked of [`open`].
+/// What is asked of [`Opened::new`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct XdpSettings {
     /// The best that may be used: [`Mode::Generic`] asks for it where the driver could do better.

@@ -132,7 +132,7 @@ mod tests {
             (0, 1000, "0 Bytes/s (0 bps)"),
             (1 << 31, 1000, "2.00 GB/s (17.18 Gbps)"),
             (5, 0, "inf"),
-            (u64::MAX, 1, "17179869.18 GB/s (147573952.59 Gbps)"),
+            (u64::MAX, 1, "17179869184.00 GB/s (147573952589.68 Gbps)"),
         ];
         for (bytes, ms, expected) in rows {
             assert_eq!(throughput(bytes, ms), expected);

@@ -173,7 +173,7 @@ impl<R: Read> Reader<R> {
 
     /// The rest of a block behind type and length, and the length that is said once more.
     fn body(&mut self, len: u32) -> io::Result<Vec<u8>> {
-        if !(12..=BLOCK_LEN_MAX).contains(&len) || len % 4 != 0 {
+        if !(12..=BLOCK_LEN_MAX).contains(&len) || !len.is_multiple_of(4) {
             return Err(damaged("a block has a length that no block has"));
         }
         let mut body = vec![0; len as usize - 8];

@@ -13,16 +13,11 @@ use crate::lab::{Lab, Set, wait_until};
 pub(super) const NETWORK: &str = "noctule";
 /// The cell that all stations of an IBSS share: given by hand, so that two halves never become two cells.
 const CELL: &str = "02:ca:fe:ca:fe:40";
-/// The only rate of radios that have one, in Mbit/s.
-pub(super) const LEGACY_RATE: &str = "54";
-
 /// How stations of one channel form a network.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Network {
     /// Everybody speaks to everybody in reach, without asking.
     Ibss,
-    /// The same without what 802.11n has brought.
-    LegacyIbss,
     /// 802.11s, with its own forwarding off.
     Mesh,
 }
@@ -31,7 +26,7 @@ impl Network {
     /// What `iw` calls interfaces of it.
     const fn kind(self) -> &'static str {
         match self {
-            Self::Ibss | Self::LegacyIbss => "ibss",
+            Self::Ibss => "ibss",
             Self::Mesh => "mp",
         }
     }
@@ -39,14 +34,9 @@ impl Network {
     /// Makes an interface that is up part of the network, on a channel in MHz.
     pub(super) fn join(self, radio: &Radio, interface: &str, channel: &str) -> Result<()> {
         match self {
-            Self::Ibss | Self::LegacyIbss => {
-                let width = if self == Self::Ibss { "HT20" } else { "NOHT" };
-                let mut words = vec!["dev", interface, "ibss", "join", NETWORK, channel, width];
-                words.extend(["fixed-freq", CELL]);
-                if self == Self::LegacyIbss {
-                    words.extend(["basic-rates", LEGACY_RATE]);
-                }
-                radio.iw(&words)?;
+            Self::Ibss => {
+                let words = ["dev", interface, "ibss", "join", NETWORK, channel, "HT20"];
+                radio.iw(&[&words[..], &["fixed-freq", CELL]].concat())?;
             }
             Self::Mesh => {
                 radio.iw(&["dev", interface, "mesh", "join", NETWORK, "freq", channel, "HT20"])?;

@@ -60,6 +60,7 @@ const CASES: &[Case] = cases![
     pair::a_kernel_node_and_ours_ping_in_an_ibss,
     pair::a_kernel_node_and_ours_ping_in_an_802_11s_mesh,
     chain::iv_111_ours_relays_between_kernel_nodes_on_one_radio,
+    throughput::v_21_throughput_of_a_station_is_what_the_kernel_module_reads,
     broadcast::fwd_11_broadcasts_of_ours_go_three_times_by_radio_and_once_by_cable,
     changes::a_radio_leaves_an_ibss_comes_back_and_changes_its_channel,
     access_point::stations_with_four_addresses_carry_the_mesh_to_our_access_point,
@@ -68,7 +69,6 @@ const CASES: &[Case] = cases![
 
 /// Cases that only `--all`, or their name, runs.
 const MORE: &[Case] = cases![
-    throughput::v_21_throughput_of_a_station_is_what_the_kernel_module_reads,
     access_point::fwd_124_clients_of_access_points_are_known_and_kept_apart,
     scripts::the_script_makes_an_encrypted_802_11s_mesh,
     pair::two_nodes_of_ours_ping_in_an_ibss,

@@ -64,12 +64,12 @@ const CASES: &[Case] = cases![
     broadcast::fwd_11_broadcasts_of_ours_go_three_times_by_radio_and_once_by_cable,
     changes::a_radio_leaves_an_ibss_comes_back_and_changes_its_channel,
     access_point::stations_with_four_addresses_carry_the_mesh_to_our_access_point,
+    access_point::fwd_124_clients_of_access_points_are_known_and_kept_apart,
     changes::v_21_a_radio_that_vanishes_while_it_is_asked_harms_nobody,
 ];
 
 /// Cases that only `--all`, or their name, runs.
 const MORE: &[Case] = cases![
-    access_point::fwd_124_clients_of_access_points_are_known_and_kept_apart,
     scripts::the_script_makes_an_encrypted_802_11s_mesh,
     pair::two_nodes_of_ours_ping_in_an_ibss,
     pair::two_nodes_of_ours_ping_in_an_802_11s_mesh,

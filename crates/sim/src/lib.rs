@@ -14,6 +14,7 @@
 //! ```
 
 mod audience;
+mod crowd;
 mod host;
 mod link;
 mod mesh;
@@ -23,6 +24,7 @@ mod probe;
 mod topology;
 
 pub use audience::Heard;
+pub use crowd::{Crowd, CrowdSize};
 pub use link::Link;
 pub use mesh::{Mesh, NodeId, secs};
 pub use probe::Fault;

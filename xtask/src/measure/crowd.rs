@@ -1,4 +1,4 @@
-//! A simulated mesh in step with the clock, with some of its nodes on a real cable.
+//! A made-up mesh on a real cable, in step with the clock.
 
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -8,90 +8,80 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use noctule_control::Input;
-use noctule_sim::{Link, Mesh, NodeId};
-use noctule_wire::{Client, Mac};
+use noctule_sim::CrowdSize;
 
 use crate::lab::{FrameSocket, Namespace};
-
-/// One run is like the other.
-const SEED: u64 = 7;
-/// How far nodes of the unit square hear each other: about ten of two hundred.
-const RADIUS: f64 = 0.13;
 
 /// A mesh that runs in a thread of its own.
 pub(super) struct Crowd {
     end: Arc<AtomicBool>,
-    /// Its result: how late the mesh was at most.
+    silent: Arc<AtomicBool>,
+    /// Its result: how late its OGMs were at most.
     thread: JoinHandle<Result<Duration>>,
 }
 
 impl Crowd {
-    /// `count` nodes at random places, the first `neighbours` of them also on the cable `link`, and
-    /// `clients` clients among all of them.
-    pub(super) fn start(
-        namespace: &Namespace,
-        link: &str,
-        count: usize,
-        neighbours: usize,
-        clients: usize,
-    ) -> Result<Self> {
+    /// A mesh of this size on the cable `link`.
+    pub(super) fn start(namespace: &Namespace, link: &str, size: CrowdSize) -> Result<Self> {
         let mut socket = FrameSocket::open(namespace, link)?;
+        let mut cable = Cable::new(0, size)?;
         let end = Arc::new(AtomicBool::new(false));
-        let ended = Arc::clone(&end);
+        let silent = Arc::new(AtomicBool::new(false));
+        let (ended, is_silent) = (Arc::clone(&end), Arc::clone(&silent));
         let thread = thread::spawn(move || {
-            let mut mesh = mesh(count, neighbours, clients)?;
-            let (begun, start) = (Instant::now(), mesh.now());
-            let mut late = Duration::ZERO;
             while !ended.load(Ordering::Relaxed) {
                 while let Some(frame) = socket.try_receive()? {
-                    mesh.receive_outside(frame);
+                    let answers = cable.crowd.answers(frame);
+                    for answer in answers {
+                        socket.send(&answer).context("the cable takes no frame")?;
+                    }
                 }
-                let due = begun.elapsed();
-                let behind = due.saturating_sub(mesh.now().since(start));
-                late = late.max(behind);
-                mesh.run(behind);
-                for frame in mesh.take_outside() {
-                    socket.send(&frame).context("the cable takes no frame")?;
-                }
+                cable.speak(&socket, is_silent.load(Ordering::Relaxed))?;
                 let mut ready = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
-                poll(&mut ready, PollTimeout::from(1_u8))?;
+                poll(&mut ready, PollTimeout::from(2_u8))?;
             }
-            Ok(late)
+            Ok(cable.late)
         });
-        Ok(Self { end, thread })
+        Ok(Self { end, silent, thread })
+    }
+
+    /// Whether its OGMs get lost from now on. Whoever loses them for two seconds looks for other ways.
+    pub(super) fn set_silent(&self, silent: bool) {
+        self.silent.store(silent, Ordering::Relaxed);
     }
 
     /// Ends it; returns how late it was at most.
     pub(super) fn stop(self) -> Result<Duration> {
         self.end.store(true, Ordering::Relaxed);
-        self.thread.join().map_err(|_| anyhow::anyhow!("the simulated mesh panicked"))?
+        self.thread.join().map_err(|_| anyhow::anyhow!("the made-up mesh panicked"))?
     }
 }
 
-fn mesh(count: usize, neighbours: usize, clients: usize) -> Result<Mesh> {
-    let (mut mesh, nodes) = (0..100)
-        .find_map(|more| {
-            let mut mesh = Mesh::seeded(SEED + more);
-            let nodes = mesh.geometric(count, RADIUS, Link::wired())?;
-            Some((mesh, nodes))
-        })
-        .context("no seed gives a connected mesh")?;
-    for node in &nodes[..neighbours] {
-        mesh.connect_outside(*node, 0);
-    }
-    for number in 0..clients {
-        let client = client(nodes[number % count], number);
-        mesh.input(
-            nodes[number % count],
-            Input::LearnLocal { client, wifi: false, isolated: false },
-        );
-    }
-    Ok(mesh)
+/// A mesh and its clock.
+pub(super) struct Cable {
+    pub(super) crowd: noctule_sim::Crowd,
+    begun: Instant,
+    late: Duration,
 }
 
-fn client(node: NodeId, number: usize) -> Client {
-    let Mac([.., n0, n1, _]) = node.mesh_mac();
-    let [.., high, low] = number.to_be_bytes();
-    Client::untagged(Mac([0x02, 0xc1, n0, n1, high, low]))
+impl Cable {
+    pub(super) fn new(family: u8, size: CrowdSize) -> Result<Self> {
+        let crowd = noctule_sim::Crowd::new(noctule_wire::Instant::ZERO, family, size)
+            .context("no mesh can have this size")?;
+        Ok(Self { crowd, begun: Instant::now(), late: Duration::ZERO })
+    }
+
+    /// Sends what is due, or lets it get lost.
+    pub(super) fn speak(&mut self, socket: &FrameSocket, silent: bool) -> Result<()> {
+        let now = u64::try_from(self.begun.elapsed().as_micros())?;
+        let now = noctule_wire::Instant::from_micros(now);
+        self.late = self.late.max(now.since(self.crowd.next_deadline()));
+        while let Some(frame) = self.crowd.frame(now) {
+            if silent {
+                continue;
+            }
+            socket.send(&frame).context("the cable takes no frame")?;
+        }
+        Ok(())
+    }
 }

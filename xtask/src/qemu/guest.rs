@@ -96,8 +96,7 @@ impl Kernel {
         }
         fs::write(folder.join("initrd"), self.initial()?)?;
         fs::write(folder.join("start.sh"), self.start(task))?;
-        let mut guest =
-            Process::spawn(&mut self.qemu(task)?, "qemu", &folder.join("console.log"))?;
+        let mut guest = Process::spawn(&mut self.qemu(task)?, "qemu", &folder.join("console.log"))?;
         let deadline = Instant::now() + task.limit;
         let mut output = Follower { path: folder.join("stdout"), at: 0 };
         let mut waited = 0.0;

@@ -5,6 +5,7 @@
 
 mod cargo;
 mod job;
+mod miri;
 mod table;
 mod tiers;
 

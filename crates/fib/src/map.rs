@@ -249,6 +249,11 @@ mod tests {
 
     const KEY: HashKey = HashKey([0x1234_5678_9abc_def0, 0x0fed_cba9_8765_4321]);
 
+    /// Miri looks at each access, which takes it a thousand times as long; but it needs no luck to see a bad one.
+    const fn times(plain: u32, miri: u32) -> u32 {
+        if cfg!(miri) { miri } else { plain }
+    }
+
     fn mac(number: u32) -> Mac {
         let [a, b, c, d] = number.to_be_bytes();
         Mac([2, 0, a, b, c, d])
@@ -256,13 +261,14 @@ mod tests {
 
     #[test]
     fn behaves_like_a_map() {
+        const KEYS: u32 = times(700, 150);
         let (map, mut exclusive) = Map::new(KEY);
         let mut model = BTreeMap::new();
         let guard = crossbeam_epoch::pin();
         let mut state = 7u32;
-        for step in 0..20_000u32 {
+        for step in 0..times(20_000, 500) {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            let key = mac((state >> 8) % 700);
+            let key = mac((state >> 8) % KEYS);
             if state.is_multiple_of(3) {
                 assert_eq!(map.remove(&mut exclusive, key, &guard), model.remove(&key).is_some());
             } else {
@@ -271,7 +277,8 @@ mod tests {
             }
             assert_eq!(exclusive.len, model.len());
         }
-        for number in 0..700 {
+        assert!(model.len() > BUCKETS_MIN, "it has grown");
+        for number in 0..KEYS {
             assert_eq!(map.get(mac(number), &guard), model.get(&mac(number)));
         }
     }
@@ -319,6 +326,8 @@ mod tests {
     /// Readers look while the writer replaces, removes and grows. A value that was freed would fail its own check.
     #[test]
     fn readers_never_see_a_torn_or_freed_value() {
+        /// More than the first array of buckets is for.
+        const KEYS: u32 = times(300, 80);
         #[derive(Clone)]
         struct Checked(Box<[u32; 2]>, Arc<AtomicUsize>);
         impl Drop for Checked {
@@ -338,7 +347,7 @@ mod tests {
                 scope.spawn(|| {
                     while !done.load(Ordering::Relaxed) {
                         let guard = crossbeam_epoch::pin();
-                        for number in 0..300 {
+                        for number in 0..KEYS {
                             let value: Option<&Checked> = map.get(mac(number), &guard);
                             if let Some(value) = value {
                                 assert_eq!(value.0[0], !value.0[1], "read a freed value");
@@ -352,12 +361,13 @@ mod tests {
             }
             // As long as it takes until the readers have looked often, on however many cores. A reader that fails leaves
             // its count behind, so the rounds are bounded too.
-            let often = || passes.load(Ordering::Relaxed) >= 20_000;
-            for round in (0..20_000_000u32).take_while(|round| *round < 60_000 || !often()) {
+            let often = || passes.load(Ordering::Relaxed) >= times(20_000, 4) as usize;
+            let rounds_min = times(60_000, 240);
+            for round in (0..20_000_000u32).take_while(|round| *round < rounds_min || !often()) {
                 let guard = crossbeam_epoch::pin();
                 let value = Checked(Box::new([round, !round]), Arc::clone(&drops));
-                let key = mac(round % 300);
-                if round.is_multiple_of(5) && !round.is_multiple_of(300) {
+                let key = mac(round % KEYS);
+                if round.is_multiple_of(5) && !round.is_multiple_of(KEYS) {
                     map.remove(&mut exclusive, key, &guard);
                 } else {
                     map.insert(&mut exclusive, key, value, &guard);

@@ -73,7 +73,8 @@ pub(crate) fn test(job: &Job<'_>, words: &[&str]) -> Result<Outcome> {
     Ok(outcome(&job.run(&mut command)?))
 }
 
-fn outcome(finished: &Finished) -> Outcome {
+/// What came of a `cargo test`.
+pub(super) fn outcome(finished: &Finished) -> Outcome {
     let mut outcome = parse(&finished.text);
     let failed = outcome.counts.failed > 0;
     if !finished.success && !failed {

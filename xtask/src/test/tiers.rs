@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 
 use super::cargo::{self, TestTarget};
 use super::job::{Job, Outcome};
+use super::miri;
 
 /// What a tier cannot do without.
 #[derive(Clone, Copy, Debug)]
@@ -68,7 +69,7 @@ pub(crate) const TIERS: &[Tier] = &[
     },
     Tier {
         name: "unit",
-        about: "unit, property and doc tests of every crate",
+        about: "unit, property and doc tests of every crate; the lock-free tables under Miri where it is there",
         // It builds the programs for the kernel anew, to compare.
         needs: &[Need::Helpful("clang", "clang")],
         limit: minutes(12),
@@ -202,6 +203,7 @@ fn unit(job: &Job<'_>) -> Result<Outcome> {
     let programs = programs(&targets, Suite::Unit)?;
     let mut outcome = cargo::test(job, &[&["--lib", "--bins"][..], &programs].concat())?;
     outcome.add(cargo::test(job, &["--doc"])?);
+    outcome.add(miri::tables(job)?);
     Ok(outcome)
 }
 

@@ -130,7 +130,7 @@ pub(super) fn every_frame_is_counted_as_forwarded_or_under_its_reason() -> Resul
         Ok(())
     })?;
     let sent = to_cara()? - sent_before;
-    ensure!(sent >= INJECTED && sent < INJECTED + 20, "{sent} frames to cara");
+    ensure!((INJECTED..INJECTED + 20).contains(&sent), "{sent} frames to cara");
     let text = ben.ask(&["statistics", "--originators"])?;
     ensure!(text.lines().count() == 3 && text.contains(&cara.originator()), "{text}");
     Ok(())

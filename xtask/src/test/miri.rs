@@ -26,7 +26,12 @@ pub(super) fn tables(job: &Job<'_>) -> Result<Outcome> {
         let reason = "noctule-fib under Miri: no such component; \
                       `rustup toolchain install nightly --component miri,rust-src`";
         let counts = Counts { skipped: 1, ..Counts::default() };
-        return Ok(Outcome { counts, failures: Vec::new(), skips: vec![reason.into()] });
+        return Ok(Outcome {
+            counts,
+            failures: Vec::new(),
+            skips: vec![reason.into()],
+            took: Vec::new(),
+        });
     }
     let mut command = nightly(&["test", "--package", "noctule-fib", "--lib", "--"]);
     command.args(WITH_UNSAFE);

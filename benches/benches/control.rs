@@ -33,10 +33,23 @@ impl Listener {
         let crowd = Crowd::new(mesh.now(), 0, size).expect("a size that can be");
         let mut listener = Self { mesh, node, crowd };
         listener.run(secs(warm_up));
-        let known = listener.mesh.engine(node).overview();
-        let known = (known.originators, known.global_clients);
+        // Lists of clients are asked for one after the other.
+        let mut known = listener.known();
+        for _ in warm_up..WARM_UP {
+            if known == (size.originators, size.clients) {
+                break;
+            }
+            listener.run(secs(1));
+            known = listener.known();
+        }
         assert_eq!(known, (size.originators, size.clients), "everybody and everything is known");
         listener
+    }
+
+    /// How many originators and clients the node knows.
+    fn known(&self) -> (usize, usize) {
+        let overview = self.mesh.engine(self.node).overview();
+        (overview.originators, overview.global_clients)
     }
 
     /// Lets time pass; how long the processor worked for the node.

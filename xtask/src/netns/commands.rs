@@ -153,8 +153,11 @@ pub(super) fn mgmt_31_json_has_batctls_keys() -> Result<()> {
         "last_seen_msecs",
         "neigh_address",
         "tq",
+        // Not batctl's: behind its keys, and only where the kernel forwards.
+        "offload_frames",
+        "offload_bytes",
     ];
-    check_keys(anna, &["originators"], &keys, &["best"])?;
+    check_keys(anna, &["originators"], &keys, &["best", "offload_frames", "offload_bytes"])?;
     check_keys(
         anna,
         &["neighbors"],
@@ -189,11 +192,15 @@ pub(super) fn mgmt_31_json_has_batctls_keys() -> Result<()> {
         // Not batctl's: behind its keys.
         "mtu",
         "carries",
+        "backend",
+        // Only if that could be another one.
+        "backend_because",
         // Where the kernel forwards.
         "offload_frames",
         "offload_bytes",
     ];
-    check_keys(anna, &["interfaces"], &keys, &["offload_frames", "offload_bytes"])?;
+    let optional = ["backend_because", "offload_frames", "offload_bytes"];
+    check_keys(anna, &["interfaces"], &keys, &optional)?;
     let keys = ["last_seen_msecs", "dat_cache_ip4address", "dat_cache_hwaddress", "dat_cache_vid"];
     check_keys(anna, &["dat_cache"], &keys, &[])?;
     let status: Value = serde_json::from_str(&anna.ask(&["status", "--json"])?)?;

@@ -96,6 +96,8 @@ impl Transit {
         let mut loader = EbpfLoader::new();
         // The object has no type information, so the kernel's is not needed.
         loader.btf(None);
+        // Before anything that stays is put into the gaps.
+        give_back_memory();
         if let Some(place) = pins {
             for name in MAPS {
                 loader.map_pin_path(name, place.join(name));

@@ -14,6 +14,7 @@ pub mod netlink;
 mod node;
 mod offload;
 mod port;
+mod power;
 mod rights;
 mod run;
 pub mod settings;

@@ -33,8 +33,8 @@ use crate::netlink::{BridgePorts, Monitor, MulticastMonitor, PortKind, Speedomet
 use crate::offload::Offload;
 use crate::settings::Config;
 use crate::wake::Wake;
-use crate::worker::{Command, Punted};
-use crossbeam_channel::{Receiver, Sender};
+use crate::worker::{Command, Punted, Workers};
+use crossbeam_channel::Receiver;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signalfd::SignalFd;
@@ -63,22 +63,6 @@ pub(crate) enum End {
     MeshInterfaceGone,
 }
 
-/// How the engine thread reaches the worker.
-#[derive(Debug)]
-pub(crate) struct WorkerLine {
-    pub(crate) commands: Sender<Command>,
-    pub(crate) wake: Wake,
-}
-
-impl WorkerLine {
-    /// Gives a command. The queue has no bound of its own: there is one command for each change of an interface.
-    pub(crate) fn send(&self, command: Command) {
-        // It can fail only when the worker has ended, and then the process is ending.
-        let _ = self.commands.send(command);
-        self.wake.wake();
-    }
-}
-
 /// The engine thread's belongings.
 #[derive(Debug)]
 pub(crate) struct Node {
@@ -93,7 +77,7 @@ pub(crate) struct Node {
     pub(crate) offload: Offload,
     pub(crate) backends: Backends,
     pub(crate) mesh: MeshInterface,
-    pub(crate) worker: WorkerLine,
+    pub(crate) workers: Workers,
     pub(crate) punted: Punted,
     pub(crate) hints: Receiver<Hint>,
     pub(crate) questions: Receiver<Asked>,
@@ -232,11 +216,11 @@ impl Node {
             match question {
                 Question::Table(Table::DatCache) => {
                     let line = Box::new(self.table(&Table::DatCache));
-                    self.worker.send(Command::DatCache { line, answer });
+                    self.workers.tell_first(Command::DatCache { line, answer });
                 }
                 Question::Table(Table::NdCache) => {
                     let line = Box::new(self.table(&Table::NdCache));
-                    self.worker.send(Command::NdCache { line, answer });
+                    self.workers.tell_first(Command::NdCache { line, answer });
                 }
                 Question::Table(table) => {
                     // A tool that has gone meanwhile misses nothing.

@@ -11,12 +11,13 @@ use crate::netlink::{
 };
 use crate::node::{
     End, MULTICAST_PERIOD, MeshInterface, Meters, Node, Ports, Probes, Rest, WithoutGateway,
-    WorkerLine, derived_mac, locally_administered, offload,
+    derived_mac, locally_administered, offload,
 };
 use crate::offload::Offload;
-use crate::settings::{BackendChoice, Config, InterfaceConfig, OffloadChoice};
+use crate::power;
+use crate::settings::{BackendChoice, BusyPoll, Config, InterfaceConfig, OffloadChoice};
 use crate::wake::Wake;
-use crate::worker::{self, Command, Worker};
+use crate::worker::{self, Command, Linger, Peer, Worker, WorkerLine, Workers};
 use crate::{entropy, log, rights};
 use crossbeam_channel::{bounded, unbounded};
 use nix::sys::signal::{SigSet, Signal};
@@ -27,6 +28,7 @@ use noctule_dataplane::pipeline::PipelineSettings;
 use noctule_dataplane::tap::Tap;
 use noctule_fib::{Counters, HashKey, VlanSet, Writer};
 use noctule_wire::{Instant, Mac};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use tracing::{info, warn};
@@ -35,6 +37,10 @@ use tracing::{info, warn};
 const HINTS_MAX: usize = 1024;
 /// Of the worker's thread.
 const WORKER_STACK_LEN: usize = 256 * 1024;
+/// With fewer processors one worker is as fast as several: engine, kernel and programs want the others.
+const AUTO_PROCESSORS_MIN: usize = 4;
+/// More workers than this take memory that a node rarely has a use for: somebody has to ask for them.
+const AUTO_WORKERS_MAX: usize = 4;
 /// MTU of the mesh interface until the links are known.
 const MESH_MTU_FIRST: u32 = 1500;
 
@@ -79,7 +85,7 @@ pub fn run(config: Config) -> Result<(), Failure> {
         }
     };
     let made = start(config, signals, &links).map_err(Failure::NotStarted)?;
-    let Started { mut node, worker, service, log } = made;
+    let Started { mut node, workers, service, log } = made;
     if let Some(sentence) = unserved {
         warn!("runs without a control socket: {sentence}");
     }
@@ -96,8 +102,10 @@ pub fn run(config: Config) -> Result<(), Failure> {
 
     // In this order: nobody asks any more, nobody forwards any more, and only then the mesh interface goes.
     drop(acceptor);
-    node.worker.send(Command::Stop);
-    let _ = worker.join();
+    node.workers.tell_all(|| Command::Stop);
+    for worker in workers {
+        let _ = worker.join();
+    }
     node.leave_lan();
     let mesh = node.mesh.name.clone();
     node.stop();
@@ -120,12 +128,12 @@ pub fn run(config: Config) -> Result<(), Failure> {
 /// What [`start`] made.
 struct Started {
     node: Node,
-    worker: thread::JoinHandle<()>,
+    workers: Vec<thread::JoinHandle<()>>,
     service: Service,
     log: log::Log,
 }
 
-/// Makes the mesh interface and the worker.
+/// Makes the mesh interface and the workers.
 fn start(config: Config, signals: SignalFd, links: &Links) -> Result<Started, String> {
     let cannot = |what: &str| {
         let what = what.to_owned();
@@ -136,8 +144,8 @@ fn start(config: Config, signals: SignalFd, links: &Links) -> Result<Started, St
     let hash_key = HashKey(entropy::pair().map_err(cannot("read random numbers"))?);
     let [seed, other_seed] = entropy::pair().map_err(cannot("read random numbers"))?;
     let engine_wake = Wake::new().map_err(cannot("make an eventfd"))?;
-    let worker_wake = Wake::new().map_err(cannot("make an eventfd"))?;
-    let mesh = make_mesh_interface(&config, links)?;
+    let count = worker_count(config.workers);
+    let (mesh, queues) = make_mesh_interface(&config, links, count)?;
     // Not before: what was just set would be taken for somebody else's doing.
     let monitor = Monitor::open().map_err(cannot("watch the network interfaces"))?;
     let (log, verbosity) = log::start(config.log).map_err(cannot("start a thread"))?;
@@ -160,34 +168,57 @@ fn start(config: Config, signals: SignalFd, links: &Links) -> Result<Started, St
     }
     let backends = Backends::new(config.backend, offload.is_active());
     let engine_counters = Arc::new(Counters::default());
-    let worker_counters = Arc::new(Counters::default());
-    let pipeline =
-        Pipeline::new(fib.reader(), Arc::clone(&worker_counters), PipelineSettings::new(hash_key));
+    let worker_counters: Vec<_> = (0..count).map(|_| Arc::new(Counters::default())).collect();
+    let pipelines =
+        Pipeline::for_workers(&reader, &worker_counters, PipelineSettings::new(hash_key));
+    // What the engine itself cuts is numbered like what the first worker cuts.
+    let reader = reader.in_lane(0, count);
     let engine =
         Engine::new(clock.now(), config.engine.clone(), fib, Arc::clone(&engine_counters), seed);
 
-    let (command_in, commands) = unbounded();
     let (punts, punted) = worker::queue();
     let (hint_in, hints) = bounded(HINTS_MAX);
     let (gone_in, tap_gone) = bounded(1);
     let (question_in, questions) = bounded(QUESTIONS_MAX);
-    let worker = Worker::new(worker::Parts {
-        clock,
-        pipeline,
-        counters: Arc::clone(&worker_counters),
-        tap: Arc::clone(&mesh.tap),
-        commands,
-        wake: worker_wake.clone(),
-        engine: engine_wake.clone(),
-        punts,
-        hints: hint_in,
-        tap_gone: gone_in,
-    });
-    let worker = thread::Builder::new()
-        .name("worker".into())
-        .stack_size(WORKER_STACK_LEN)
-        .spawn(move || worker.run())
-        .map_err(cannot("start a thread"))?;
+    let linger = Linger::new(busy_poll(config.busy_poll));
+    let mut lines = Vec::new();
+    let mut peers = Vec::new();
+    let mut ends = Vec::new();
+    for _ in 0..count {
+        let wake = Wake::new().map_err(cannot("make an eventfd"))?;
+        let (command_in, commands) = unbounded();
+        let (pass_in, passed) = worker::queue();
+        lines.push(WorkerLine { commands: command_in, wake: wake.clone() });
+        peers.push(Peer::new(pass_in, wake.clone()));
+        ends.push((commands, passed, wake));
+    }
+    let mut workers = Vec::new();
+    for (number, (pipeline, (commands, passed, wake))) in
+        pipelines.into_iter().zip(ends).enumerate()
+    {
+        let worker = Worker::new(worker::Parts {
+            clock,
+            pipeline,
+            counters: Arc::clone(&worker_counters[number]),
+            tap: Arc::clone(queues.get(number).unwrap_or(&mesh.tap)),
+            reads_host: number < queues.len(),
+            passed,
+            workers: peers.clone(),
+            linger,
+            commands,
+            wake,
+            engine: engine_wake.clone(),
+            punts: punts.clone(),
+            hints: hint_in.clone(),
+            tap_gone: gone_in.clone(),
+        });
+        let thread = thread::Builder::new()
+            .name(format!("worker {number}"))
+            .stack_size(WORKER_STACK_LEN)
+            .spawn(move || worker.run())
+            .map_err(cannot("start a thread"))?;
+        workers.push(thread);
+    }
     let account = offload.account();
     let mut node = Node {
         clock,
@@ -199,7 +230,7 @@ fn start(config: Config, signals: SignalFd, links: &Links) -> Result<Started, St
         fib: reader,
         counters: Arc::clone(&engine_counters),
         mesh,
-        worker: WorkerLine { commands: command_in, wake: worker_wake },
+        workers: Workers(lines),
         punted,
         hints,
         questions,
@@ -207,7 +238,7 @@ fn start(config: Config, signals: SignalFd, links: &Links) -> Result<Started, St
         meters: Meters::default(),
         verbosity,
         hub: Hub::default(),
-        without_gateway: WithoutGateway::new(Arc::clone(&worker_counters)),
+        without_gateway: WithoutGateway::new(Arc::clone(&worker_counters[0])),
         wake: engine_wake.clone(),
         signals,
         monitor,
@@ -228,10 +259,10 @@ fn start(config: Config, signals: SignalFd, links: &Links) -> Result<Started, St
     let service = Service {
         questions: question_in,
         engine: engine_wake,
-        counters: vec![engine_counters, worker_counters, account.counters()],
+        counters: [vec![engine_counters], worker_counters, vec![account.counters()]].concat(),
         account,
     };
-    Ok(Started { node, worker, service, log })
+    Ok(Started { node, workers, service, log })
 }
 
 /// Signals are read from a descriptor by the engine thread; all threads started later inherit the mask.
@@ -276,8 +307,37 @@ fn check_links(config: &Config, links: &Links) -> Result<(), String> {
     Ok(())
 }
 
-/// Makes the mesh interface: its address is the operator's, or one made from the first hard interface's.
-fn make_mesh_interface(config: &Config, links: &Links) -> Result<MeshInterface, String> {
+/// How many workers there are.
+fn worker_count(wanted: Option<u32>) -> usize {
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    let count = match wanted {
+        Some(count) => usize::try_from(count).unwrap_or(1),
+        None if processors < AUTO_PROCESSORS_MIN => 1,
+        None => processors.min(AUTO_WORKERS_MAX),
+    };
+    info!(workers = count, processors, "data plane");
+    count
+}
+
+/// How long workers look for more before they sleep: on battery not at all, unless somebody says how long.
+fn busy_poll(wanted: BusyPoll) -> BusyPoll {
+    if wanted == BusyPoll::Auto && power::on_battery(Path::new(power::SUPPLIES)) {
+        info!("busy polling is off: this machine runs on its battery");
+        return BusyPoll::Off;
+    }
+    if wanted != BusyPoll::Off {
+        info!(how = ?wanted, "busy polling is on: workers look for more frames before they sleep");
+    }
+    wanted
+}
+
+/// Makes the mesh interface, with a queue for each worker where the kernel can sort what the host sends: its address is the
+/// operator's, or one made from the first hard interface's.
+fn make_mesh_interface(
+    config: &Config,
+    links: &Links,
+    workers: usize,
+) -> Result<(MeshInterface, Vec<Arc<Tap>>), String> {
     let hard = config.interfaces.iter().find_map(|interface| links.named(&interface.name)?.mac);
     let mac: Mac = match (config.mesh_mac, hard) {
         (Some(mac), _) => mac,
@@ -288,7 +348,9 @@ fn make_mesh_interface(config: &Config, links: &Links) -> Result<MeshInterface, 
     };
     let mtu = config.mtu.unwrap_or(MESH_MTU_FIRST);
     let shown = &config.mesh;
-    let tap = Tap::open(&config.mesh).map_err(|error| error.to_string())?;
+    let queues = Tap::open_queues(&config.mesh, workers).map_err(|error| error.to_string())?;
+    let queues: Vec<_> = queues.into_iter().map(Arc::new).collect();
+    let tap = Arc::clone(&queues[0]);
     let cannot = |what: &str| {
         let sentence = format!("cannot {what} of {shown}");
         move |error: noctule_dataplane::tap::TapError| format!("{sentence}: {error}")
@@ -303,8 +365,8 @@ fn make_mesh_interface(config: &Config, links: &Links) -> Result<MeshInterface, 
         })
         .map_err(|error| format!("cannot mark {shown} as a mesh interface: {error}"))?;
     tap.set_up(true).map_err(cannot("set the state"))?;
-    Ok(MeshInterface {
-        tap: Arc::new(tap),
+    let mesh = MeshInterface {
+        tap,
         name: config.mesh.clone(),
         mac,
         mtu,
@@ -313,5 +375,6 @@ fn make_mesh_interface(config: &Config, links: &Links) -> Result<MeshInterface, 
         lan: false,
         bridge_vlans: None,
         vlans: VlanSet::default(),
-    })
+    };
+    Ok((mesh, queues))
 }

@@ -8,11 +8,13 @@ mod file;
 mod gateway;
 pub(crate) mod live;
 mod nearest;
+mod threads;
 
 pub use file::read_file;
 pub(crate) use gateway::mode_name;
 pub use live::setting_words;
 pub use nearest::nearest;
+pub use threads::{BusyPoll, OneOrOther};
 
 use noctule_control::{self as control, RoutingAlgorithm};
 use noctule_fib::Isolation;
@@ -87,6 +89,10 @@ pub struct Written {
     pub tx_frames: Option<i64>,
     /// By what data comes from the hard interfaces and leaves by them: auto, packet or xdp.
     pub backend: Option<String>,
+    /// Threads of the data plane: auto, or how many.
+    pub workers: Option<OneOrOther>,
+    /// How long a worker looks for more before it sleeps: off, auto, or microseconds.
+    pub busy_poll: Option<OneOrOther>,
     /// Whether the kernel forwards packets in transit: auto, off or tc.
     pub offload: Option<String>,
     /// Whether it goes on doing so when the daemon is stopped.
@@ -165,6 +171,8 @@ const KEYS: &[&str] = &[
     "rx_frames",
     "tx_frames",
     "backend",
+    "workers",
+    "busy_poll",
     "offload",
     "offload_keep",
     "offload_hosts",
@@ -296,6 +304,10 @@ pub struct Config {
     pub tx_frames: u32,
     /// By what data comes and leaves.
     pub backend: BackendChoice,
+    /// Threads of the data plane; `None`: as many as pay here.
+    pub workers: Option<u32>,
+    /// How long a worker looks for more before it sleeps.
+    pub busy_poll: BusyPoll,
     /// Whether the kernel forwards packets in transit.
     pub offload: OffloadChoice,
     /// Whether it goes on doing so when the daemon is stopped.
@@ -402,6 +414,8 @@ impl Written {
             rx_frames: self.rx_frames.or(file.rx_frames),
             tx_frames: self.tx_frames.or(file.tx_frames),
             backend: self.backend.or(file.backend),
+            workers: self.workers.or(file.workers),
+            busy_poll: self.busy_poll.or(file.busy_poll),
             offload: self.offload.or(file.offload),
             offload_keep: self.offload_keep.or(file.offload_keep),
             offload_hosts: self.offload_hosts.or(file.offload_hosts),
@@ -449,6 +463,8 @@ impl Written {
             rx_frames,
             tx_frames,
             backend,
+            workers,
+            busy_poll,
             offload,
             offload_keep,
             offload_hosts,
@@ -527,6 +543,8 @@ impl Written {
             rx_frames: in_range("rx_frames", rx_frames.unwrap_or(512), 16, 16_384, "frames")?,
             tx_frames: in_range("tx_frames", tx_frames.unwrap_or(256), 16, 16_384, "frames")?,
             backend: backend.as_deref().map_or(Ok(BackendChoice::default()), backend_choice)?,
+            workers: workers.as_ref().map_or(Ok(None), threads::workers)?,
+            busy_poll: busy_poll.as_ref().map_or(Ok(BusyPoll::default()), threads::busy_poll)?,
             offload: offload.as_deref().map_or(Ok(OffloadChoice::default()), offload_choice)?,
             offload_keep: offload_keep.unwrap_or(false),
             offload_hosts: offload_hosts.unwrap_or(false),

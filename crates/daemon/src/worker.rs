@@ -1,12 +1,18 @@
-//! The data-plane worker: one thread that waits for frames on all hard interfaces and the mesh interface, hands each to
-//! the [`Pipeline`] and writes what comes of it.
+//! A data-plane worker: one thread that waits for its share of the frames on all hard interfaces and the mesh interface,
+//! hands each to its [`Pipeline`] and writes what comes of it. Most nodes have one worker; of several, the kernel chooses who
+//! gets a frame, and what belongs to another one is passed on.
 //!
 //! It owns the rings and never waits for anybody: control packets and hints go to the engine over bounded queues, and
 //! what finds no room is counted. Frames are taken and sent in batches; nothing is allocated for a frame.
 
+mod line;
+mod linger;
 mod outlet;
 mod punt;
 
+pub(crate) use line::{WorkerLine, Workers};
+pub(crate) use linger::Linger;
+pub(crate) use outlet::Peer;
 pub(crate) use punt::{Punted, Punts, queue};
 
 use crate::api::{DatCacheRow, NdCacheRow, Reply, ReplyLine};
@@ -16,7 +22,7 @@ use crate::wake::Wake;
 use crossbeam_channel::{Receiver as Queue, Sender};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use noctule_dataplane::link::{FDS_MAX, Receiver, RxFrame, Transmitter};
+use noctule_dataplane::link::{FDS_MAX, Path, RxFrame};
 use noctule_dataplane::pipeline::Session;
 use noctule_dataplane::segmentation::{Segments, VirtioHeader};
 use noctule_dataplane::tap::{FRAME_LEN_MAX, Tap, TapError};
@@ -39,7 +45,7 @@ const DROPS_EVERY: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) enum Command {
     /// Use this data path for the interface; one that it had before is closed.
-    Attach { iface: Iface, path: Box<(Receiver, Transmitter)> },
+    Attach { iface: Iface, path: Box<Path> },
     /// Stop using the interface.
     Detach(Iface),
     /// The interface's MTU changed, bytes.
@@ -58,7 +64,14 @@ pub(crate) struct Parts {
     pub(crate) clock: Clock,
     pub(crate) pipeline: Pipeline,
     pub(crate) counters: Arc<Counters>,
+    /// This worker's queue of the mesh interface.
     pub(crate) tap: Arc<Tap>,
+    /// Whether it reads what the host sends, and not only writes.
+    pub(crate) reads_host: bool,
+    /// What other workers pass on.
+    pub(crate) passed: Punted<Option<Iface>>,
+    pub(crate) workers: Vec<Peer>,
+    pub(crate) linger: Linger,
     pub(crate) commands: Queue<Command>,
     /// Wakes this thread.
     pub(crate) wake: Wake,
@@ -77,9 +90,13 @@ pub(crate) struct Worker {
     ports: [Option<Port>; IFACES_MAX],
     outlet: WorkerOutlet,
     tap: Arc<Tap>,
-    tap_alive: bool,
+    reads_host: bool,
+    passed: Punted<Option<Iface>>,
+    linger: Linger,
     /// What the host sends is read into this.
     buffer: Vec<u8>,
+    /// Frames taken in this round.
+    taken: usize,
     commands: Queue<Command>,
     wake: Wake,
     engine: Wake,
@@ -127,6 +144,10 @@ impl Worker {
             pipeline,
             counters,
             tap,
+            reads_host,
+            passed,
+            workers,
+            linger,
             commands,
             wake,
             engine,
@@ -140,6 +161,7 @@ impl Worker {
             punts,
             hints,
             engine.clone(),
+            workers,
         );
         Self {
             clock,
@@ -148,8 +170,11 @@ impl Worker {
             ports: [const { None }; IFACES_MAX],
             outlet,
             tap,
-            tap_alive: true,
-            buffer: vec![0; FRAME_LEN_MAX],
+            reads_host,
+            passed,
+            linger,
+            buffer: vec![0; if reads_host { FRAME_LEN_MAX } else { 0 }],
+            taken: 0,
             commands,
             wake,
             engine,
@@ -168,10 +193,12 @@ impl Worker {
                 }
                 self.obey(command);
             }
+            self.taken = 0;
             let mut more = false;
             for iface in Iface::all() {
                 more |= self.receive(iface);
             }
+            more |= self.take_passed();
             self.outlet.flush_host();
             more |= self.take_from_host();
             let now = self.clock.now();
@@ -183,8 +210,9 @@ impl Worker {
                 self.next_drops = now + DROPS_EVERY;
                 self.account_drops();
             }
-            if !more {
+            if !more && !self.linger.stays(now, self.taken > 0) {
                 self.wait();
+                self.linger.woke(now, || self.clock.now());
             }
         }
     }
@@ -192,8 +220,8 @@ impl Worker {
     fn obey(&mut self, command: Command) {
         match command {
             Command::Attach { iface, path } => {
-                let (receiver, transmitter) = *path;
-                self.ports[iface.index()] = Some(Port::new(receiver));
+                let Path { receiver, transmitter } = *path;
+                self.ports[iface.index()] = receiver.map(Port::new);
                 self.outlet.set_transmitter(iface, Some(transmitter));
             }
             Command::Detach(iface) => {
@@ -242,17 +270,37 @@ impl Worker {
         complete_checksum(&mut frame);
         session.receive(iface, &mut frame, &mut self.outlet);
         drop(frame);
+        self.taken += 1;
         for _ in 1..BATCH {
             let Some(mut frame) = port.receiver.next_frame() else { return false };
+            self.taken += 1;
             complete_checksum(&mut frame);
             session.receive(iface, &mut frame, &mut self.outlet);
         }
         true
     }
 
+    /// Takes a batch of what other workers passed on; says whether there may be more.
+    fn take_passed(&mut self) -> bool {
+        if self.passed.is_empty() {
+            return false;
+        }
+        let mut session = self.pipeline.session(self.clock.now());
+        for _ in 0..BATCH {
+            let Some(mut punt) = self.passed.pop() else { return false };
+            self.taken += 1;
+            match punt.iface {
+                Some(iface) => session.receive(iface, &mut punt.frame, &mut self.outlet),
+                None => session.send(&punt.frame, &mut self.outlet),
+            }
+            self.passed.recycle(punt);
+        }
+        true
+    }
+
     /// Takes a batch from the host; says whether it may have more.
     fn take_from_host(&mut self) -> bool {
-        if !self.tap_alive {
+        if !self.reads_host {
             return false;
         }
         let mut taken = 0;
@@ -263,10 +311,11 @@ impl Worker {
                     let session = self.pipeline.session(self.clock.now());
                     let frame = self.buffer.get_mut(..len).unwrap_or_default();
                     taken += send_segments(session, &header, frame, &mut self.outlet);
+                    self.taken += 1;
                 }
                 Ok(None) => return false,
                 Err(TapError::Gone) => {
-                    self.tap_alive = false;
+                    self.reads_host = false;
                     let _ = self.tap_gone.try_send(());
                     self.engine.wake();
                     return false;
@@ -285,7 +334,7 @@ impl Worker {
         let mut fds: [PollFd<'_>; IFACES_MAX * FDS_MAX + 2] =
             std::array::from_fn(|_| PollFd::new(self.wake.as_fd(), PollFlags::POLLIN));
         let mut used = 1;
-        if self.tap_alive {
+        if self.reads_host {
             fds[used] = PollFd::new(self.tap.fd(), PollFlags::POLLIN);
             used += 1;
         }

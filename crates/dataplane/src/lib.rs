@@ -12,6 +12,8 @@ pub mod outlet;
 #[cfg(target_os = "linux")]
 pub mod packet;
 pub mod pipeline;
+#[cfg(target_os = "linux")]
+mod rule;
 pub mod segmentation;
 #[cfg(target_os = "linux")]
 pub mod tap;

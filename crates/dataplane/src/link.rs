@@ -1,5 +1,8 @@
-//! The data path of a hard interface, by whichever backend: one [`Receiver`] and one [`Transmitter`], and nobody behind them
-//! must know by what frames come and go.
+//! The data path of a hard interface, by whichever backend: a [`Receiver`] and a [`Transmitter`] for each worker, and nobody
+//! behind them must know by what frames come and go.
+//!
+//! By AF_PACKET each worker has its share of the frames, where the kernel can sort them. By AF_XDP the first worker receives
+//! them all and passes on what belongs to others, and each worker sends by itself.
 
 use crate::packet::{
     self, Flushed, LinkError, OpenError, PacketSettings, PushError, ReceiveCounters,
@@ -36,20 +39,51 @@ impl Backend {
     }
 }
 
+/// One worker's part of a data path.
+#[derive(Debug)]
+pub struct Path {
+    /// Where frames come from; `None`: other workers have them all.
+    pub receiver: Option<Receiver>,
+    /// Where they leave.
+    pub transmitter: Transmitter,
+}
+
+impl From<packet::Path> for Path {
+    fn from(path: packet::Path) -> Self {
+        Self {
+            receiver: path.receiver.map(Receiver::Packet),
+            transmitter: Transmitter::Packet(path.transmitter),
+        }
+    }
+}
+
 /// An open data path.
 #[derive(Debug)]
 pub struct Link {
-    /// Where frames come from.
-    pub receiver: Receiver,
-    /// Where they leave.
-    pub transmitter: Transmitter,
+    /// The part of each worker. The first one always receives.
+    pub paths: Vec<Path>,
     /// By what.
     pub backend: Backend,
     /// Why not by AF_XDP, where that was asked for.
     pub because: Option<Unsuitable>,
 }
 
-/// Opens the data path of an interface, as [`packet::open`] does; by AF_XDP, where that is asked for and can be done.
+impl Link {
+    /// The largest MTU, bytes, whose frames are taken.
+    pub fn mtu_max(&self) -> u32 {
+        let receivers = self.paths.iter().filter_map(|path| path.receiver.as_ref());
+        receivers.map(Receiver::mtu_max).min().unwrap_or_default()
+    }
+
+    /// Whether the kernel could not sort the frames, and may be able to when the interface has its carrier
+    /// ([`packet::open_shared`]).
+    pub fn is_unshared(&self) -> bool {
+        self.backend == Backend::Packet && self.paths.iter().any(|path| path.receiver.is_none())
+    }
+}
+
+/// Opens the data path of an interface for so many workers, as [`packet::open_shared`] does; by AF_XDP, where that is asked
+/// for and can be done.
 ///
 /// # Errors
 /// [`OpenError`]; nothing is left behind.
@@ -58,20 +92,17 @@ pub fn open(
     mtu: u32,
     settings: &PacketSettings,
     xdp: Option<XdpSettings>,
+    workers: usize,
 ) -> Result<Link, OpenError> {
     let opened = xdp.map(|asked| xdp::Opened::new(ifindex, mtu, settings, asked)).transpose();
     let because = match opened {
-        Ok(Some(opened)) => return in_front(opened, ifindex, mtu, settings),
+        Ok(Some(opened)) => return in_front(opened, ifindex, mtu, settings, workers),
         Ok(None) => None,
         Err(reason) => Some(reason),
     };
-    let (receiver, transmitter) = packet::open(ifindex, mtu, settings)?;
-    Ok(Link {
-        receiver: Receiver::Packet(receiver),
-        transmitter: Transmitter::Packet(transmitter),
-        backend: Backend::Packet,
-        because,
-    })
+    let paths = packet::open_shared(ifindex, mtu, settings, workers)?;
+    let paths = paths.into_iter().map(Into::into).collect();
+    Ok(Link { paths, backend: Backend::Packet, because })
 }
 
 fn in_front(
@@ -79,18 +110,27 @@ fn in_front(
     ifindex: u32,
     mtu: u32,
     settings: &PacketSettings,
+    workers: usize,
 ) -> Result<Link, OpenError> {
     // A larger MTU, later, must not need the interface's program anew.
     let settings = PacketSettings { rx_frames: settings.rx_frames.min(ODD_FRAMES), ..*settings };
     let (receiver, mut transmitter) = packet::open(ifindex, xdp::MTU_MAX, &settings)?;
     transmitter.set_mtu(mtu);
+    let mut others = Vec::new();
+    for _ in 1..workers {
+        let mut transmitter = packet::open_sender(ifindex, xdp::MTU_MAX, &settings)?;
+        transmitter.set_mtu(mtu);
+        others.push(Path { receiver: None, transmitter: Transmitter::Packet(transmitter) });
+    }
     let backend = Backend::Xdp(opened.mode());
     let (receiver, way) = opened.in_front_of(receiver, transmitter, mtu);
     let transmitter = match way {
         xdp::Way::Packet(transmitter) => Transmitter::Packet(transmitter),
         xdp::Way::Ring(transmitter) => Transmitter::Xdp(transmitter),
     };
-    Ok(Link { receiver: Receiver::Xdp(receiver), transmitter, backend, because: None })
+    let mut paths = vec![Path { receiver: Some(Receiver::Xdp(receiver)), transmitter }];
+    paths.append(&mut others);
+    Ok(Link { paths, backend, because: None })
 }
 
 /// Calls the same method of whichever it is.

@@ -48,4 +48,19 @@ pub trait Outlet {
     /// # Errors
     /// [`Discard::QueueFull`].
     fn hint(&mut self, hint: Hint) -> Result<(), Discard>;
+
+    /// Hands a frame to another worker of this node: one from a hard interface with its outer Ethernet header, or, without
+    /// `iface`, one of the host. An outlet that is the only one of its node is never asked to.
+    ///
+    /// # Errors
+    /// [`Discard::QueueFull`].
+    fn pass_on(
+        &mut self,
+        worker: usize,
+        iface: Option<Iface>,
+        frame: &[u8],
+    ) -> Result<(), Discard> {
+        let _ = (worker, iface, frame);
+        Err(Discard::QueueFull)
+    }
 }

@@ -45,6 +45,7 @@
 mod batch;
 mod control;
 mod error;
+mod fanout;
 mod filter;
 mod frame;
 mod layout;
@@ -99,6 +100,92 @@ pub fn open(
         socket.prepare(settings.qdisc_bypass)
     })?;
     Ok((receiver, Transmitter::new(tx_frames, frame_len_max(mtu), shared)))
+}
+
+/// One worker's part of an interface's data path.
+#[derive(Debug)]
+pub struct Path {
+    /// Its share of the frames that arrive; `None`: the first worker has them all.
+    pub receiver: Option<Receiver>,
+    /// Its way out.
+    pub transmitter: Transmitter,
+}
+
+/// Opens the data path for `workers` workers: each gets a socket of its own and its share of the frames, by the rule of
+/// [`steering`](crate::pipeline::steering). The receive rings have `settings.rx_frames` slots together.
+///
+/// Where the kernel cannot share the frames (before Linux 4.12; on some later ones not while the interface is down), the
+/// first worker receives them all, and the others can only send.
+///
+/// # Errors
+/// [`OpenError`]; nothing is left behind.
+pub fn open_shared(
+    ifindex: u32,
+    mtu: u32,
+    settings: &PacketSettings,
+    workers: usize,
+) -> Result<Vec<Path>, OpenError> {
+    if workers > 1
+        && let Some(paths) = open_group(ifindex, mtu, settings, workers)?
+    {
+        return Ok(paths);
+    }
+    let (receiver, transmitter) = open(ifindex, mtu, settings)?;
+    let mut paths = vec![Path { receiver: Some(receiver), transmitter }];
+    while paths.len() < workers {
+        let transmitter = open_sender(ifindex, mtu, settings)?;
+        paths.push(Path { receiver: None, transmitter });
+    }
+    Ok(paths)
+}
+
+/// `None`: the kernel cannot share the frames.
+fn open_group(
+    ifindex: u32,
+    mtu: u32,
+    settings: &PacketSettings,
+    workers: usize,
+) -> Result<Option<Vec<Path>>, OpenError> {
+    let share = settings.rx_frames / u32::try_from(workers).unwrap_or(u32::MAX);
+    let settings = PacketSettings { rx_frames: share, ..*settings }.bounded();
+    let tx_frames = settings.tx_frames as usize;
+    let program = fanout::program();
+    let mut group = None;
+    let mut paths = Vec::with_capacity(workers);
+    for _ in 0..workers {
+        // Until it has joined, a socket gets every frame, also those of the others: it must not keep any.
+        let filter = Some(filter::nothing());
+        let (receiver, shared) = receive(ifindex, mtu, settings.rx_frames, filter, |socket| {
+            socket.set_send_buffer(tx_frames, frame_len_max(mtu));
+            socket.prepare(settings.qdisc_bypass)
+        })?;
+        match shared.socket.join(group, &program)? {
+            None => return Ok(None),
+            joined => group = joined,
+        }
+        let filter =
+            if settings.control_apart { filter::all_but_control() } else { filter::everything() };
+        shared.socket.set_filter(&filter)?;
+        let transmitter = Transmitter::new(tx_frames, frame_len_max(mtu), shared);
+        paths.push(Path { receiver: Some(receiver), transmitter });
+    }
+    Ok(Some(paths))
+}
+
+/// A socket that receives nothing.
+pub(crate) fn open_sender(
+    ifindex: u32,
+    mtu: u32,
+    settings: &PacketSettings,
+) -> Result<Transmitter, OpenError> {
+    let settings = settings.bounded();
+    let tx_frames = settings.tx_frames as usize;
+    let socket = PacketSocket::unbound()?;
+    socket.set_send_buffer(tx_frames, frame_len_max(mtu));
+    socket.prepare(settings.qdisc_bypass)?;
+    socket.bind(ifindex, 0)?;
+    let shared = Arc::new(Shared { socket, ifindex, mtu_max: mtu.min(MTU_MAX) });
+    Ok(Transmitter::new(tx_frames, frame_len_max(mtu), shared))
 }
 
 /// Opens a control socket on the interface with index `ifindex` and the given `mtu` (bytes): it receives OGMs and ELP

@@ -29,6 +29,7 @@ mod neighbours;
 mod reassembly;
 mod recent;
 mod settings;
+pub mod steering;
 mod ttvn;
 mod verdict;
 mod window;
@@ -47,9 +48,11 @@ use noctule_wire::{Instant, Mac, Vid};
 use reassembly::Reassembly;
 use recent::RecentClients;
 use std::sync::Arc;
+use steering::Steer;
 use window::Windows;
 
-/// The data plane of one node. Owned by one worker; the tables that it reads belong to the engine.
+/// The data plane of one node, or one worker's share of it. Owned by that worker; the tables that it reads belong to the
+/// engine.
 ///
 /// Hand in every frame with [`Self::receive`] and [`Self::send`], or a batch of them by a [`Session`], and call
 /// [`Self::on_deadline`] when the instant of [`Self::next_deadline`] has come. Ask for that instant anew after each batch.
@@ -60,14 +63,16 @@ pub struct Pipeline {
     state: State,
 }
 
-/// What the worker itself remembers. Everything in it is bounded by [`PipelineSettings`].
+/// One worker of several.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    index: usize,
+    count: usize,
+}
+
+/// What is known of clients whose entries the engine has yet to publish. All workers of a node share it.
 #[derive(Debug)]
-struct State {
-    windows: Windows,
-    reassembly: Reassembly,
-    repetitions: Repetitions,
-    dat: dat::Cache,
-    neighbours: neighbours::Cache,
+struct Recent {
     /// Clients of ours that the engine has been told about.
     local: RecentClients,
     /// Clients of others that the engine has been told about.
@@ -76,6 +81,18 @@ struct State {
     claims: RecentClients,
     /// Clients that another gateway was left to claim.
     yielded: RecentClients,
+}
+
+/// What the worker itself remembers. Everything in it is bounded by [`PipelineSettings`].
+#[derive(Debug)]
+struct State {
+    place: Place,
+    recent: Arc<Recent>,
+    windows: Windows,
+    reassembly: Reassembly,
+    repetitions: Repetitions,
+    dat: dat::Cache,
+    neighbours: neighbours::Cache,
     lan_duplicates: LanDuplicates,
     /// Here a merged packet is put together.
     merged: Vec<u8>,
@@ -92,17 +109,45 @@ struct State {
 impl Pipeline {
     /// A data plane that reads `fib` and counts into `counters`, which no other thread may add to.
     pub fn new(fib: Fib, counters: Arc<Counters>, settings: PipelineSettings) -> Self {
+        let recent = Arc::new(Recent::new(&settings));
+        Self::in_place(fib, counters, settings, Place { index: 0, count: 1 }, recent)
+    }
+
+    /// The shares of as many workers as there are `counters`, one for each; see [`steering`] for who does what.
+    pub fn for_workers(
+        fib: &Fib,
+        counters: &[Arc<Counters>],
+        settings: PipelineSettings,
+    ) -> Vec<Self> {
+        let recent = Arc::new(Recent::new(&settings));
+        let count = counters.len();
+        let share = |(index, counters): (usize, &Arc<Counters>)| {
+            // Strangers fill it, so all workers together have no more than one had.
+            let reassemblies = settings.reassemblies.div_ceil(count);
+            let settings = PipelineSettings { reassemblies, ..settings };
+            let place = Place { index, count };
+            let fib = fib.in_lane(index, count);
+            Self::in_place(fib, Arc::clone(counters), settings, place, Arc::clone(&recent))
+        };
+        counters.iter().enumerate().map(share).collect()
+    }
+
+    fn in_place(
+        fib: Fib,
+        counters: Arc<Counters>,
+        settings: PipelineSettings,
+        place: Place,
+        recent: Arc<Recent>,
+    ) -> Self {
         let hash = Keyed(settings.hash_key);
         let state = State {
+            place,
+            recent,
             windows: Windows::new(settings.originators, hash),
             reassembly: Reassembly::new(settings.originators, settings.reassemblies, hash),
             repetitions: Repetitions::new(settings.broadcast_queue),
             dat: dat::Cache::new(settings.arp_entries, hash),
             neighbours: neighbours::Cache::new(settings.neighbour_entries, hash),
-            local: RecentClients::new(settings.recent_clients, hash),
-            remote: RecentClients::new(settings.recent_clients, hash),
-            claims: RecentClients::new(settings.recent_clients, hash),
-            yielded: RecentClients::new(settings.recent_clients, hash),
             lan_duplicates: LanDuplicates::new(hash),
             merged: Vec::new(),
             destinations: Vec::new(),
@@ -175,6 +220,26 @@ impl Pipeline {
     ) -> impl Iterator<Item = (core::net::Ipv6Addr, Vid, Neighbour, core::time::Duration)> + '_
     {
         self.state.neighbours.rows(now).map(|((ip, vid), known, age)| (ip, vid, known, age))
+    }
+}
+
+impl Recent {
+    fn new(settings: &PipelineSettings) -> Self {
+        let clients = || RecentClients::new(settings.recent_clients, Keyed(settings.hash_key));
+        Self { local: clients(), remote: clients(), claims: clients(), yielded: clients() }
+    }
+}
+
+impl Place {
+    /// Which other worker a frame belongs to, if it is not for this one.
+    fn other(self, steer: impl FnOnce() -> Steer) -> Option<usize> {
+        if self.count == 1 {
+            return None;
+        }
+        match steer() {
+            Steer::Flow(_) => None,
+            steer => Some(steer.worker(self.count)).filter(|worker| *worker != self.index),
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 //! The device lives as long as the [`Tap`]: a node that dies takes its `bat0` with it, and a start never takes over a
 //! device that somebody else made.
 
+mod queues;
 mod sys;
 
 use crate::segmentation::VirtioHeader;
@@ -19,6 +20,7 @@ use noctule_wire::Mac;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixDatagram;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use sys::{InterfaceName, Request};
 
@@ -102,8 +104,8 @@ pub struct Tap {
     ifindex: u32,
     /// Whether a [`VirtioHeader`] stands in front of each frame.
     has_header: bool,
-    /// Whether the host may use it, and we.
-    offloads: AtomicBool,
+    /// Whether the host may use it, and we. All queues have it in common.
+    offloads: Arc<AtomicBool>,
 }
 
 /// What the host may leave to us.
@@ -130,28 +132,62 @@ impl Tap {
     /// # Errors
     /// [`TapError`]; nothing is left behind.
     pub fn open(name: &str) -> Result<Self, TapError> {
+        Self::make(name, 0)
+    }
+
+    /// The same with a queue for each of `workers` workers, the first one's first: what the host sends is sorted by the rule
+    /// of [`steering`](crate::pipeline::steering). Where the kernel cannot do that (before Linux 4.16, or without the right to
+    /// load a program) there is one queue alone. The interface vanishes with the last queue.
+    ///
+    /// # Errors
+    /// [`TapError`]; nothing is left behind.
+    pub fn open_queues(name: &str, workers: usize) -> Result<Vec<Self>, TapError> {
+        if workers <= 1 {
+            return Ok(vec![Self::open(name)?]);
+        }
+        let first = Self::make(name, libc::IFF_MULTI_QUEUE)?;
+        if queues::sort(&first.file).is_err() {
+            return Ok(vec![first]);
+        }
+        let mut all = vec![first];
+        while all.len() < workers {
+            let next = all[0].another_queue(name)?;
+            all.push(next);
+        }
+        Ok(all)
+    }
+
+    fn make(name: &str, flags: libc::c_int) -> Result<Self, TapError> {
         let short_name = InterfaceName::new(name).ok_or_else(|| TapError::BadName(name.into()))?;
-        let flags = OFlag::O_RDWR | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-        let file = open("/dev/net/tun", flags, Mode::empty()).map_err(no_tun)?;
+        let file = open_driver()?;
         let mut request = Request::new(short_name);
         // Not known: then there is none.
         let features = sys::features(&file).unwrap_or(0);
         let header = features & libc::IFF_VNET_HDR;
-        request.set_flags(libc::IFF_TAP | libc::IFF_NO_PI | libc::IFF_TUN_EXCL | header);
+        request.set_flags(libc::IFF_TAP | libc::IFF_NO_PI | libc::IFF_TUN_EXCL | header | flags);
         request.tun_set_iff(&file).map_err(|errno| not_made(errno, name))?;
-        let socket = UnixDatagram::unbound()
-            .map_err(|source| TapError::System { call: "socket(AF_UNIX)", source })?;
         let mut tap = Self {
             file,
-            socket,
+            socket: any_socket()?,
             ifindex: 0,
             has_header: header != 0,
-            offloads: AtomicBool::new(false),
+            offloads: Arc::default(),
         };
         let mut request = tap.request()?;
         request.get_index(&tap.socket).map_err(system("SIOCGIFINDEX"))?;
         tap.ifindex = request.index();
         Ok(tap)
+    }
+
+    /// One more queue of the same interface, which has had this name all along.
+    fn another_queue(&self, name: &str) -> Result<Self, TapError> {
+        let short_name = InterfaceName::new(name).ok_or_else(|| TapError::BadName(name.into()))?;
+        let file = open_driver()?;
+        let mut request = Request::new(short_name);
+        let header = if self.has_header { libc::IFF_VNET_HDR } else { 0 };
+        request.set_flags(libc::IFF_TAP | libc::IFF_NO_PI | libc::IFF_MULTI_QUEUE | header);
+        request.tun_set_iff(&file).map_err(system("TUNSETIFF"))?;
+        Ok(Self { file, socket: any_socket()?, offloads: Arc::clone(&self.offloads), ..*self })
     }
 
     /// For poll(2): `POLLIN` when the host has sent something, `POLLERR` when the interface is gone.
@@ -336,6 +372,15 @@ impl Tap {
     fn request(&self) -> Result<Request, TapError> {
         Request::of_tun(&self.file).map_err(system("TUNGETIFF"))
     }
+}
+
+fn open_driver() -> Result<OwnedFd, TapError> {
+    let flags = OFlag::O_RDWR | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    open("/dev/net/tun", flags, Mode::empty()).map_err(no_tun)
+}
+
+fn any_socket() -> Result<UnixDatagram, TapError> {
+    UnixDatagram::unbound().map_err(|source| TapError::System { call: "socket(AF_UNIX)", source })
 }
 
 /// Why `/dev/net/tun` cannot be opened.

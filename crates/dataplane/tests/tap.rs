@@ -6,6 +6,8 @@
 mod netns;
 #[path = "tap/offloads.rs"]
 mod offloads;
+#[path = "tap/queues.rs"]
+mod queues;
 #[expect(dead_code, reason = "the tests of the pure parts use the rest")]
 #[path = "segmentation/tcp.rs"]
 mod tcp;

@@ -26,7 +26,9 @@ struct Tables {
     own_ttvn: AtomicU8,
     /// [`Gateway::to_bits`].
     gateway: AtomicU64,
-    fragment_seqno: AtomicU32,
+    /// How many packets each lane has cut, and where the numbers of all begin.
+    fragmented: [AtomicU32; Lane::COUNT_MAX],
+    fragment_seqno: u16,
     broadcast_seqno: AtomicU32,
     /// How many frames left to each wireless neighbour, by [`unicast_slot`].
     unicasts: [AtomicU32; UNICAST_SLOTS],
@@ -45,12 +47,42 @@ fn unicast_slot(hop: NextHop) -> usize {
 #[derive(Clone, Debug)]
 pub struct Fib {
     tables: Arc<Tables>,
+    lane: Lane,
 }
 
 impl Fib {
     /// Pins the tables: what is read through the guard stays valid until it is dropped. Once per batch.
     pub fn pin(&self) -> Guard<'_> {
-        Guard { tables: &self.tables, epoch: crossbeam_epoch::pin() }
+        Guard { tables: &self.tables, lane: self.lane, epoch: crossbeam_epoch::pin() }
+    }
+
+    /// The same tables, for the `index`th of `count` threads that cut packets at the same time.
+    #[must_use]
+    pub fn in_lane(&self, index: usize, count: usize) -> Self {
+        Self { tables: Arc::clone(&self.tables), lane: Lane::new(index, count) }
+    }
+}
+
+/// Which numbers a thread gives the packets that it cuts (FWD-114).
+///
+/// A receiver puts a packet together in the bucket of its number modulo 8 (FWD-117), and a second packet in the same bucket
+/// throws the first one out. Parts that several threads send at once cross on the wire, so each thread has buckets of its
+/// own there.
+#[derive(Clone, Copy, Debug)]
+struct Lane {
+    index: u8,
+    /// A power of two.
+    count: u8,
+}
+
+impl Lane {
+    /// Buckets of a receiver (FWD-117). More threads than that share them.
+    const COUNT_MAX: usize = 8;
+    const ONLY: Self = Self { index: 0, count: 1 };
+
+    fn new(index: usize, count: usize) -> Self {
+        let count = count.clamp(1, Self::COUNT_MAX).next_power_of_two();
+        Self { index: (index % count) as u8, count: count as u8 }
     }
 }
 
@@ -62,6 +94,7 @@ impl Fib {
 #[derive(Debug)]
 pub struct Guard<'f> {
     tables: &'f Tables,
+    lane: Lane,
     epoch: crossbeam_epoch::Guard,
 }
 
@@ -144,7 +177,11 @@ impl Guard<'_> {
 
     /// Takes the next sequence number for a packet sent in fragments (FWD-114).
     pub fn next_fragment_seqno(&self) -> u16 {
-        self.tables.fragment_seqno.fetch_add(1, Ordering::Relaxed) as u16
+        let Lane { index, count } = self.lane;
+        let cut = self.tables.fragmented.get(usize::from(index));
+        let cut = cut.map_or(0, |cut| cut.fetch_add(1, Ordering::Relaxed)) as u16;
+        let number = cut.wrapping_mul(u16::from(count)).wrapping_add(u16::from(index));
+        self.tables.fragment_seqno.wrapping_add(number)
     }
 
     /// Notes that a frame leaves to a wireless neighbour (V-85).
@@ -190,7 +227,8 @@ impl Writer {
             backbones,
             own_ttvn: AtomicU8::new(0),
             gateway: AtomicU64::new(Gateway::Off.to_bits()),
-            fragment_seqno: AtomicU32::new(u32::from(fragment_seqno)),
+            fragmented: [const { AtomicU32::new(0) }; Lane::COUNT_MAX],
+            fragment_seqno,
             broadcast_seqno: AtomicU32::new(broadcast_seqno.0),
             unicasts: [const { AtomicU32::new(0) }; UNICAST_SLOTS],
         };
@@ -208,7 +246,7 @@ impl Writer {
 
     /// A handle for a reader.
     pub fn reader(&self) -> Fib {
-        Fib { tables: Arc::clone(&self.tables) }
+        Fib { tables: Arc::clone(&self.tables), lane: Lane::ONLY }
     }
 
     /// Collects what changes from now on, for one watcher: the last one that asked.
@@ -417,6 +455,33 @@ impl Drop for Tables {
         unsafe {
             drop(self.node.load(Ordering::Relaxed, unprotected()).into_owned());
             drop(self.multicast.load(Ordering::Relaxed, unprotected()).into_owned());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    /// FWD-117: what threads cut at the same time must not meet in one bucket of the receiver.
+    #[test]
+    fn fwd_114_threads_that_cut_packets_at_once_use_different_buckets() {
+        for count in 1..=8 {
+            let fib = Writer::new(HashKey([1, 2]), 65_530, SeqNo(0)).reader();
+            let mut seen = BTreeSet::new();
+            let mut buckets: Vec<BTreeSet<u16>> = Vec::new();
+            for index in 0..count {
+                let guard_of = fib.in_lane(index, count);
+                let numbers: Vec<u16> =
+                    (0..64).map(|_| guard_of.pin().next_fragment_seqno()).collect();
+                assert!(numbers.iter().all(|number| seen.insert(*number)), "each number once");
+                buckets.push(numbers.iter().map(|number| number % 8).collect());
+            }
+            for (nth, of_one) in buckets.iter().enumerate() {
+                assert!(buckets[nth + 1..].iter().all(|other| other.is_disjoint(of_one)));
+                assert_eq!(of_one.len(), 8 / count.next_power_of_two());
+            }
         }
     }
 }

@@ -122,6 +122,12 @@ pub(crate) struct Args {
     /// Frames that each hard interface can send at once, 16 to 16384 [default: 256]
     #[arg(long, value_name = "FRAMES", allow_negative_numbers = true)]
     tx_frames: Option<i64>,
+    /// Threads of the data plane: auto, or 1 to 64 [default: auto]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    workers: Option<String>,
+    /// How long a thread of the data plane looks for more before it sleeps: off, auto, or microseconds [default: off]
+    #[arg(long, value_name = "HOW", allow_negative_numbers = true)]
+    busy_poll: Option<String>,
     /// Of all commands, and refused by this one
     #[arg(long, hide = true)]
     json: bool,
@@ -212,6 +218,8 @@ fn written(common: &Common, args: &Args) -> Written {
         rx_frames: args.rx_frames,
         tx_frames: args.tx_frames,
         backend: args.backend,
+        workers: args.workers.map(Into::into),
+        busy_poll: args.busy_poll.map(Into::into),
         offload: args.offload,
         offload_keep: switch(args.offload_keep, args.no_offload_keep),
         offload_hosts: switch(args.offload_hosts, args.no_offload_hosts),
@@ -269,6 +277,8 @@ mod tests {
             rx_frames: Some(64),
             tx_frames: Some(32),
             backend: Some("xdp".into()),
+            workers: Some("4".to_owned().into()),
+            busy_poll: Some("50".to_owned().into()),
             offload: Some("tc".into()),
             offload_keep: Some(true),
             offload_hosts: Some(true),
@@ -277,7 +287,7 @@ mod tests {
         };
         assert_eq!(
             typed(
-                "--mesh bat7 --interface wlan0 --interface eth1 --algorithm batman-v --mesh-mac 02:00:00:00:00:07 --mtu 1400 --socket /run/x.sock --log debug --wait --orig-interval 2000 --hop-penalty -1 --no-aggregation --no-fragmentation --no-mtu-probing --clamp-mss --no-tap-offload --ap-isolation --no-bridge-loop-avoidance --no-distributed-arp-table --no-neighbour-discovery-cache --multicast-forceflood --multicast-fanout 4 --gw-mode client --gateway-bandwidth 5mbit --gw-sel-class -3 --rx-frames 64 --tx-frames 32 --backend xdp --offload tc --offload-keep --offload-hosts"
+                "--mesh bat7 --interface wlan0 --interface eth1 --algorithm batman-v --mesh-mac 02:00:00:00:00:07 --mtu 1400 --socket /run/x.sock --log debug --wait --orig-interval 2000 --hop-penalty -1 --no-aggregation --no-fragmentation --no-mtu-probing --clamp-mss --no-tap-offload --ap-isolation --no-bridge-loop-avoidance --no-distributed-arp-table --no-neighbour-discovery-cache --multicast-forceflood --multicast-fanout 4 --gw-mode client --gateway-bandwidth 5mbit --gw-sel-class -3 --rx-frames 64 --tx-frames 32 --backend xdp --workers 4 --busy-poll 50 --offload tc --offload-keep --offload-hosts"
             ),
             expected
         );

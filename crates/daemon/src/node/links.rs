@@ -11,7 +11,7 @@ use core::time::Duration;
 use noctule_control::Input;
 use noctule_dataplane::link::{self, Backend, Receiver};
 use noctule_dataplane::packet::{self, ControlSender, OpenError, PacketSettings};
-use noctule_dataplane::xdp::{self, Unsuitable};
+use noctule_dataplane::xdp::{self, Unsuitable, XdpSettings};
 use noctule_fib::{Counters, IFACES_MAX, Iface};
 use tracing::{error, info, warn};
 
@@ -51,6 +51,8 @@ pub(crate) struct Attached {
     pub(super) backend: Backend,
     /// Why not by AF_XDP, if that could be.
     because: Option<Unsuitable>,
+    /// Whether opened anew, with its carrier, more workers could have a share of its frames.
+    unshared: bool,
 }
 
 impl Attached {
@@ -290,7 +292,7 @@ impl Node {
     }
 
     pub(super) fn attach(&mut self, iface: Iface, link: Link) -> Result<(), OpenError> {
-        let settings = self.packet_settings();
+        let (settings, workers) = (self.packet_settings(), self.workers.count());
         // Until the sockets are open, by which others see that the interface is taken.
         let turn = Turn::take();
         let held = is_held_by_another(link.index);
@@ -311,17 +313,18 @@ impl Node {
             }
             return Ok(());
         }
-        let opened = open(&link, &settings, self.backends.asked());
+        let opened = open(&link, &settings, self.backends.asked(), workers);
         drop(turn);
         let (control, sender, path) = match opened {
             // It has gone already; what comes next, the kernel tells.
             Err(OpenError::NoSuchInterface(_)) => return Ok(()),
             opened => opened?,
         };
-        let link::Link { receiver, transmitter, backend, because } = path;
-        self.backends.tell(&link.name, backend, because.as_ref());
-        let mtu_max = receiver.mtu_max();
-        let attached = Attached { link, wifi, control, sender, mtu_max, backend, because };
+        self.backends.tell(&link.name, path.backend, path.because.as_ref());
+        let (mtu_max, unshared) = (path.mtu_max(), path.is_unshared());
+        let link::Link { paths, backend, because } = path;
+        let attached =
+            Attached { link, wifi, control, sender, mtu_max, backend, because, unshared };
         let engine_link = attached.engine_link();
         info!(interface = %attached.link.name, mac = %engine_link.mac, mtu = engine_link.mtu, up = engine_link.up, "interface joins");
         port.attached = Some(attached);
@@ -332,7 +335,7 @@ impl Node {
             settings: port.config.engine,
             seqno: clock::ogm_seqno(clock::wall_clock()),
         };
-        self.worker.send(Command::Attach { iface, path: Box::new((receiver, transmitter)) });
+        self.workers.attach(iface, paths);
         if let Some(Attached { link, .. }) = &port.attached {
             self.offload.attach(iface, link.index, &link.name);
         }
@@ -344,7 +347,7 @@ impl Node {
     }
 
     fn link_changed(&mut self, iface: Iface, link: Link) {
-        let settings = self.packet_settings();
+        let (settings, workers) = (self.packet_settings(), self.workers.count());
         let refusal = self.refusal(&link);
         let Some(port) = self.ports.get_mut(iface) else { return };
         let Some(attached) = &mut port.attached else { return };
@@ -367,23 +370,24 @@ impl Node {
         // A smaller MTU may make room for AF_XDP again.
         let fits =
             matches!(attached.because, Some(Unsuitable::Mtu { .. })) && link.mtu <= xdp::MTU_MAX;
-        if link.mtu > attached.mtu_max || fits {
-            match open(link, &settings, self.backends.asked()) {
+        let comes_up = link.has_carrier() && !before.has_carrier();
+        if link.mtu > attached.mtu_max || fits || (comes_up && attached.unshared) {
+            match open(link, &settings, self.backends.asked(), workers) {
                 Ok((control, sender, path)) => {
-                    let link::Link { receiver, transmitter, backend, because } = path;
-                    self.backends.tell(&link.name, backend, because.as_ref());
+                    self.backends.tell(&link.name, path.backend, path.because.as_ref());
                     (attached.control, attached.sender) = (control, sender);
-                    attached.mtu_max = receiver.mtu_max();
+                    (attached.mtu_max, attached.unshared) = (path.mtu_max(), path.is_unshared());
+                    let link::Link { paths, backend, because } = path;
                     (attached.backend, attached.because) = (backend, because);
-                    let path = Box::new((receiver, transmitter));
-                    self.worker.send(Command::Attach { iface, path });
+                    self.workers.attach(iface, paths);
                 }
                 Err(problem) => {
-                    error!(interface = %link.name, %problem, "cannot use the interface's new MTU")
+                    error!(interface = %link.name, %problem, "cannot use the interface as it is now")
                 }
             }
         } else if link.mtu != before.mtu {
-            self.worker.send(Command::Mtu { iface, mtu: link.mtu });
+            let mtu = link.mtu;
+            self.workers.tell_all(|| Command::Mtu { iface, mtu });
         }
         let mac_changed = link.mac != before.mac;
         let mut engine_link = attached.engine_link();
@@ -401,7 +405,7 @@ impl Node {
         port.attached = None;
         info!(interface = %port.config.name, "interface leaves");
         self.offload.detach(iface, index);
-        self.worker.send(Command::Detach(iface));
+        self.workers.tell_all(|| Command::Detach(iface));
         let now = self.clock.now();
         self.feed(now, Input::Detach { iface });
         self.adjust_mesh_mtu();
@@ -446,9 +450,10 @@ impl Node {
 fn open(
     link: &Link,
     settings: &PacketSettings,
-    xdp: Option<xdp::XdpSettings>,
+    xdp: Option<XdpSettings>,
+    workers: usize,
 ) -> Result<(crate::port::Port, ControlSender, link::Link), OpenError> {
     let (control, sender) = packet::open_control(link.index, link.mtu)?;
-    let path = link::open(link.index, link.mtu, settings, xdp)?;
+    let path = link::open(link.index, link.mtu, settings, xdp, workers)?;
     Ok((crate::port::Port::new(Receiver::Packet(control)), sender, path))
 }

@@ -78,6 +78,8 @@ gw_sel_class = 3
 rx_frames = 64
 tx_frames = 32
 backend = "xdp"
+workers = 4
+busy_poll = "auto"
 offload = "tc"
 offload_keep = true
 offload_hosts = true
@@ -131,6 +133,8 @@ id = 4095
         rx_frames: 64,
         tx_frames: 32,
         backend: BackendChoice::Xdp,
+        workers: Some(4),
+        busy_poll: BusyPoll::Auto,
         offload: OffloadChoice::Tc,
         offload_keep: true,
         offload_hosts: true,
@@ -161,7 +165,7 @@ fn the_command_line_goes_before_the_file() {
 #[test]
 fn every_bad_file_gets_a_sentence_with_its_line() {
     #[rustfmt::skip]
-    let rows: [(&[u8], &str); 21] = [
+    let rows: [(&[u8], &str); 24] = [
         (b"mesh = \"bat0\"\norig_intervall = 5\n", "FILE line 2: unknown key \"orig_intervall\": did you mean \"orig_interval\"?"),
         (b"[[interface]]\nname = \"eth0\"\nhop-penalty = 5\n", "FILE line 3: unknown key \"hop-penalty\": did you mean \"hop_penalty\"?"),
         (b"[[interfaces]]\nname = \"eth0\"\n", "FILE line 1: unknown key \"interfaces\": did you mean \"interface\"?"),
@@ -171,6 +175,12 @@ fn every_bad_file_gets_a_sentence_with_its_line() {
         (b"[[interface]]\nname = \"a\"\n[[interface]]\nname = \"b\"\nhop_penalty = -1\n", "FILE line 5: hop_penalty = -1: must be 0 to 255"),
         (b"mtu = 67\n", "FILE line 1: mtu = 67: must be 68 to 65503 bytes"),
         (b"rx_frames = 0\n", "FILE line 1: rx_frames = 0: must be 16 to 16384 frames"),
+        (b"workers = 65\n", "FILE line 1: workers = 65: must be auto, or 1 to 64"),
+        (b"workers = \"many\"\n", "FILE line 1: workers = many: must be auto, or 1 to 64"),
+        (
+            b"busy_poll = 0\n",
+            "FILE line 1: busy_poll = 0: must be off, auto, or 1 to 10000 microseconds",
+        ),
         (b"offload = \"yes\"\n", "FILE line 1: offload = yes: must be auto, off or tc"),
         (b"log = \"loud\"\n", "FILE line 1: log = loud: must be error, warn, info, debug or trace"),
         (b"mesh = \"\"\n", "FILE line 1: mesh = \"\": the name of an interface has 1 to 15 bytes"),

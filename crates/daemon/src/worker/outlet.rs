@@ -12,6 +12,21 @@ use noctule_fib::{Counters, IFACES_MAX, Iface};
 use noctule_wire::Discard;
 use std::sync::Arc;
 
+/// How a worker reaches another one.
+#[derive(Clone, Debug)]
+pub(crate) struct Peer {
+    passed: Punts<Option<Iface>>,
+    wake: Wake,
+    /// Whether it has something new to look at.
+    told: bool,
+}
+
+impl Peer {
+    pub(crate) const fn new(passed: Punts<Option<Iface>>, wake: Wake) -> Self {
+        Self { passed, wake, told: false }
+    }
+}
+
 /// The worker's way out. Frames wait in the transmitters until [`Self::flush`].
 #[derive(Debug)]
 pub(super) struct WorkerOutlet {
@@ -23,6 +38,8 @@ pub(super) struct WorkerOutlet {
     engine: Wake,
     /// Whether the engine has something new to look at.
     told: bool,
+    /// All workers of the node, this one included.
+    workers: Vec<Peer>,
     /// TCP segments for the host that wait for others until [`Self::flush_host`].
     coalescer: Coalescer,
 }
@@ -34,6 +51,7 @@ impl WorkerOutlet {
         punts: Punts,
         hints: Sender<Hint>,
         engine: Wake,
+        workers: Vec<Peer>,
     ) -> Self {
         let transmitters = [const { None }; IFACES_MAX];
         Self {
@@ -44,6 +62,7 @@ impl WorkerOutlet {
             hints,
             engine,
             told: false,
+            workers,
             coalescer: Coalescer::default(),
         }
     }
@@ -64,7 +83,7 @@ impl WorkerOutlet {
         coalescer.flush(&mut |it| write(tap, counters, it));
     }
 
-    /// Sends what waits, and wakes the engine if it has got something.
+    /// Sends what waits, and wakes the engine and the other workers if they have got something.
     pub(super) fn flush(&mut self) {
         for transmitter in self.transmitters.iter_mut().flatten() {
             if transmitter.waiting() > 0 {
@@ -73,6 +92,11 @@ impl WorkerOutlet {
         }
         if std::mem::take(&mut self.told) {
             self.engine.wake();
+        }
+        for peer in &mut self.workers {
+            if std::mem::take(&mut peer.told) {
+                peer.wake.wake();
+            }
         }
     }
 }
@@ -136,5 +160,16 @@ impl Outlet for WorkerOutlet {
     fn hint(&mut self, hint: Hint) -> Result<(), Discard> {
         self.told = true;
         self.hints.try_send(hint).map_err(|_| Discard::QueueFull)
+    }
+
+    fn pass_on(
+        &mut self,
+        worker: usize,
+        iface: Option<Iface>,
+        frame: &[u8],
+    ) -> Result<(), Discard> {
+        let peer = self.workers.get_mut(worker).ok_or(Discard::QueueFull)?;
+        peer.told = true;
+        peer.passed.push(iface, frame)
     }
 }

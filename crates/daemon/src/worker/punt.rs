@@ -1,4 +1,5 @@
-//! Control packets on their way from the worker to the engine: a bounded queue of buffers that come back to be used again.
+//! Frames on their way from one thread to another, control packets to the engine and what a worker has for another one: a
+//! bounded queue of buffers that come back to be used again.
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use noctule_fib::Iface;
@@ -15,37 +16,38 @@ const BUFFER_KEPT_MAX: usize = 2048;
 /// Buffers that are kept for the next packets.
 const BUFFERS_KEPT_MAX: usize = 64;
 
-/// One control packet with its outer Ethernet header.
+/// One frame, and where it came in: a hard interface, or, between workers, maybe none.
 #[derive(Debug)]
-pub(crate) struct Punt {
-    pub(crate) iface: Iface,
+pub(crate) struct Punt<I = Iface> {
+    pub(crate) iface: I,
+    /// With its outer Ethernet header.
     pub(crate) frame: Vec<u8>,
 }
 
-/// The worker's end.
-#[derive(Debug)]
-pub(crate) struct Punts {
-    full: Sender<Punt>,
+/// The sender's end, of which there can be several.
+#[derive(Clone, Debug)]
+pub(crate) struct Punts<I = Iface> {
+    full: Sender<Punt<I>>,
     empty: Receiver<Vec<u8>>,
 }
 
-/// The engine's end.
+/// The receiver's end.
 #[derive(Debug)]
-pub(crate) struct Punted {
-    full: Receiver<Punt>,
+pub(crate) struct Punted<I = Iface> {
+    full: Receiver<Punt<I>>,
     empty: Sender<Vec<u8>>,
 }
 
 /// Both ends of a new queue.
-pub(crate) fn queue() -> (Punts, Punted) {
+pub(crate) fn queue<I>() -> (Punts<I>, Punted<I>) {
     let (full_in, full_out) = bounded(PUNTS_MAX);
     let (empty_in, empty_out) = bounded(BUFFERS_KEPT_MAX);
     (Punts { full: full_in, empty: empty_out }, Punted { full: full_out, empty: empty_in })
 }
 
-impl Punts {
+impl<I> Punts<I> {
     /// Puts in a copy of `frame`. Allocates only while the queue is longer than it has ever been.
-    pub(super) fn push(&mut self, iface: Iface, frame: &[u8]) -> Result<(), Discard> {
+    pub(super) fn push(&mut self, iface: I, frame: &[u8]) -> Result<(), Discard> {
         let places = if is_metered(frame) { METERED_MAX } else { PUNTS_MAX };
         if self.full.len() >= places {
             return Err(Discard::QueueFull);
@@ -63,14 +65,19 @@ fn is_metered(frame: &[u8]) -> bool {
     icmp.is_some_and(|icmp| icmp.is_ok_and(|icmp| icmp.message == Message::ThroughputMeter))
 }
 
-impl Punted {
+impl<I> Punted<I> {
+    /// Whether none waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.full.is_empty()
+    }
+
     /// The oldest packet that waits.
-    pub(crate) fn pop(&self) -> Option<Punt> {
+    pub(crate) fn pop(&self) -> Option<Punt<I>> {
         self.full.try_recv().ok()
     }
 
     /// Gives back the buffer of a packet that is dealt with.
-    pub(crate) fn recycle(&self, punt: Punt) {
+    pub(crate) fn recycle(&self, punt: Punt<I>) {
         if punt.frame.capacity() <= BUFFER_KEPT_MAX {
             let _ = self.empty.try_send(punt.frame);
         }

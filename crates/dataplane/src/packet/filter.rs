@@ -24,6 +24,16 @@ pub(super) fn all_but_control() -> Program {
     program(NOTHING, WHOLE)
 }
 
+/// Lets everything through.
+pub(super) fn everything() -> Program {
+    program(WHOLE, WHOLE)
+}
+
+/// Lets nothing through.
+pub(super) fn nothing() -> Program {
+    program(NOTHING, NOTHING)
+}
+
 /// How many bytes of a control packet and of any other frame are to be handed out.
 fn program(control: u32, other: u32) -> Program {
     let [ogm, elp, ogm2] = CONTROL.map(u32::from);

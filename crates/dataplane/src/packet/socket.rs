@@ -61,6 +61,41 @@ impl PacketSocket {
         Errno::result(outcome).map(drop).map_err(OpenError::system("SO_ATTACH_FILTER"))
     }
 
+    /// Joins a group of sockets that share the frames of the interface, or founds one, where `program` says who gets which
+    /// frame; returns the group's number. `None`: this kernel cannot do that, or not now. Call it after [`Self::bind`].
+    pub(super) fn join(
+        &self,
+        group: Option<u16>,
+        program: &[libc::sock_filter],
+    ) -> Result<Option<u16>, OpenError> {
+        let kind = libc::PACKET_FANOUT_CBPF << 16;
+        let request = match group {
+            Some(group) => kind | u32::from(group),
+            None => kind | libc::PACKET_FANOUT_FLAG_UNIQUEID << 16,
+        };
+        match self.set(libc::PACKET_FANOUT, &request) {
+            Ok(()) => {}
+            Err(Errno::EINVAL | Errno::ENOPROTOOPT | Errno::ENOTSUP) => return Ok(None),
+            Err(errno) => return Err(OpenError::system("PACKET_FANOUT")(errno)),
+        }
+        if group.is_some() {
+            return Ok(group);
+        }
+        let program = libc::sock_fprog {
+            len: program.len() as libc::c_ushort,
+            filter: program.as_ptr().cast_mut(),
+        };
+        // The kernel copies the instructions, and writes neither them nor the struct.
+        match self.set(libc::PACKET_FANOUT_DATA, &program) {
+            Ok(()) => {}
+            Err(Errno::EINVAL | Errno::ENOTSUP) => return Ok(None),
+            Err(errno) => return Err(OpenError::system("PACKET_FANOUT_DATA")(errno)),
+        }
+        let founded = self.get(libc::PACKET_FANOUT).map_err(OpenError::system("PACKET_FANOUT"))?;
+        // The upper half says of what kind it is.
+        Ok(Some(founded as u16))
+    }
+
     /// Sets what has to be set before the ring is made.
     pub(super) fn prepare(&self, qdisc_bypass: bool) -> Result<(), OpenError> {
         let version = libc::tpacket_versions::TPACKET_V2 as libc::c_int;
@@ -194,9 +229,27 @@ impl PacketSocket {
         Errno::result(outcome).map(|sent| usize::try_from(sent).unwrap_or(0))
     }
 
+    /// Reads a number.
+    fn get(&self, name: libc::c_int) -> Result<libc::c_int, Errno> {
+        let mut value: libc::c_int = 0;
+        let mut len = size_of_val(&value) as libc::socklen_t;
+        // SAFETY: the kernel writes at most `len` bytes into the number, and the length back into `len`; both live through
+        // the call.
+        let outcome = unsafe {
+            libc::getsockopt(
+                self.fd.as_raw_fd(),
+                libc::SOL_PACKET,
+                name,
+                (&raw mut value).cast(),
+                &raw mut len,
+            )
+        };
+        Errno::result(outcome).map(|_| value)
+    }
+
     fn set<T>(&self, name: libc::c_int, value: &T) -> Result<(), Errno> {
-        // SAFETY: the kernel reads `size_of::<T>()` bytes of `value`, which is borrowed through the call; every `T` that
-        // this file passes is a C struct or number without padding.
+        // SAFETY: the kernel reads `size_of::<T>()` bytes of `value`, which is borrowed through the call, and what a pointer
+        // in it leads to, which the caller borrows as long; every `T` that this file passes is a C struct or number.
         let outcome = unsafe {
             libc::setsockopt(
                 self.fd.as_raw_fd(),

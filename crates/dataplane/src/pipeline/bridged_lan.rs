@@ -74,14 +74,14 @@ impl Session<'_> {
             return Err(Discard::GateClosed);
         }
         let Session { now, guard, state, .. } = self;
-        match server(*now, guard, &state.claims, own, client) {
+        match server(*now, guard, &state.recent.claims, own, client) {
             Server::Nobody => {}
             Server::Us(entry) => {
                 let used = entry.map_or(*now, ClaimEntry::used);
                 if !used.timed_out(*now, CLAIM_RACE) {
                     return Err(Discard::OwnClaim);
                 }
-                state.claims.set(*now, client, Mac::ZERO);
+                state.recent.claims.set(*now, client, Mac::ZERO);
                 let group = guard.node().lan.as_ref().map_or(0, |lan| lan.group);
                 self.emit(Claim::unclaiming(own, client.mac, client.vid, group), out);
                 self.tell(BridgeNews::Unclaimed(client), out);
@@ -109,9 +109,9 @@ impl Session<'_> {
         };
         if let Some((client, owner)) = news {
             let client = Client::new(client, claim.vid);
-            state.claims.set(*now, client, owner);
+            state.recent.claims.set(*now, client, owner);
             // Whoever it was left to has taken it. When it is free again, it is left to that one again (BLA-N1).
-            state.yielded.forget(client);
+            state.recent.yielded.forget(client);
         }
         self.tell(BridgeNews::Frame(claim), out);
     }
@@ -154,7 +154,7 @@ impl Session<'_> {
         if is_copy && carrier == Carrier::Unicast && state.lan_duplicates.check(*now, None, bytes) {
             return Err(Discard::LanDuplicate);
         }
-        match server(*now, guard, &state.claims, own, client) {
+        match server(*now, guard, &state.recent.claims, own, client) {
             Server::Us(Some(entry)) => entry.use_at(*now),
             Server::Us(None) => {}
             Server::Another if is_copy => return Err(Discard::ForeignClaim),
@@ -162,17 +162,21 @@ impl Session<'_> {
             Server::Nobody
                 if is_copy
                     && !lan.is_first_choice(own, client)
-                    && state.yielded.age(*now, client).is_none_or(|age| age < CLAIM_RACE) =>
+                    && state
+                        .recent
+                        .yielded
+                        .age(*now, client)
+                        .is_none_or(|age| age < CLAIM_RACE) =>
             {
-                if state.yielded.age(*now, client).is_none() {
-                    state.yielded.set(*now, client, Mac::ZERO);
+                if state.recent.yielded.age(*now, client).is_none() {
+                    state.recent.yielded.set(*now, client, Mac::ZERO);
                     self.tell(BridgeNews::Yielded(client), out);
                 }
                 return Err(Discard::ForeignClaim);
             }
             // BLA-58: a claim is about a station.
             Server::Nobody | Server::Another if client.mac.is_station() => {
-                state.claims.set(*now, client, own);
+                state.recent.claims.set(*now, client, own);
                 let group = lan.group;
                 self.emit(Claim::claiming(own, client.mac, client.vid, group), out);
                 self.tell(BridgeNews::Claimed(client), out);
@@ -215,14 +219,17 @@ impl Session<'_> {
     pub(super) fn may_answer_for(&self, client: Client) -> bool {
         let node = self.guard.node();
         let (Some(_), Some(own)) = (node.lan.as_ref(), node.primary) else { return true };
-        !matches!(server(self.now, &self.guard, &self.state.claims, own, client), Server::Another)
+        !matches!(
+            server(self.now, &self.guard, &self.state.recent.claims, own, client),
+            Server::Another
+        )
     }
 
     /// Something passed on this VLAN, so the others must know of us (BLA-17).
     fn passed(&mut self, vid: Vid, out: &mut impl Outlet) {
         let lan: Option<&BridgedLan> = self.guard.node().lan.as_deref();
         if lan.is_some_and(|lan| !lan.announced.contains(vid))
-            && self.state.claims.note(self.now, Client::new(Mac::ZERO, vid), Mac::ZERO)
+            && self.state.recent.claims.note(self.now, Client::new(Mac::ZERO, vid), Mac::ZERO)
         {
             self.tell(BridgeNews::Traffic(vid), out);
         }

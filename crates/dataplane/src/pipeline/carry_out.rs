@@ -4,6 +4,7 @@ use super::broadcast::{Flooded, Source, flood};
 use super::dat::{HostArp, Key};
 use super::egress::Route;
 use super::reassembly::{Added, Part};
+use super::steering::Steer;
 use super::{Carrier, Delivery, Forward, Session, Transit, Verdict};
 use crate::Outlet;
 use noctule_fib::{Counter, Counters, Iface, View};
@@ -40,7 +41,15 @@ impl Session<'_> {
         self.take(arrival, out);
     }
 
+    /// A packet that was put together comes here, too: what is in it may be another worker's.
     fn take(&mut self, arrival: Arrival<'_>, out: &mut impl Outlet) {
+        let packet = arrival.frame.get(ETHERNET_HEADER_LEN..).unwrap_or_default();
+        if let Some(worker) = self.state.place.other(|| Steer::packet(packet)) {
+            if let Err(reason) = out.pass_on(worker, Some(arrival.iface), arrival.frame) {
+                self.counters.discard(reason);
+            }
+            return;
+        }
         let verdict = self.judge(arrival.iface, arrival.frame);
         if let Err(reason) = self.carry_out(verdict, Subject::Mesh(arrival), out) {
             self.counters.discard(reason);

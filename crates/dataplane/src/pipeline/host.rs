@@ -2,6 +2,7 @@
 
 use super::carry_out::Subject;
 use super::egress::Route;
+use super::steering::Steer;
 use super::{Session, Verdict};
 use crate::Outlet;
 use noctule_fib::{Counter, View};
@@ -15,6 +16,12 @@ const NEVER_FORWARDED: [Mac; 2] = [Mac([0x01, 0x80, 0xc2, 0, 0, 0]), Mac([0xcf, 
 impl Session<'_> {
     /// Takes one frame that the host sends by the mesh interface: as [`Pipeline::send`](super::Pipeline::send).
     pub fn send(&mut self, frame: &[u8], out: &mut impl Outlet) {
+        if let Some(worker) = self.state.place.other(|| Steer::frame(frame)) {
+            if let Err(reason) = out.pass_on(worker, None, frame) {
+                self.refuse(reason);
+            }
+            return;
+        }
         match self.clamped(frame) {
             Some(clamped) => {
                 self.send_as_it_is(&clamped, out);

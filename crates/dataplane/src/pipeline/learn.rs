@@ -37,7 +37,7 @@ impl Session<'_> {
             None if self.guard.node().local_full => return Err(Discard::TableFull),
             _ => {}
         }
-        if self.state.local.note(self.now, client, Mac::ZERO) {
+        if self.state.recent.local.note(self.now, client, Mac::ZERO) {
             self.hint(Hint::Local(client), out);
         }
         Ok(())
@@ -53,7 +53,7 @@ impl Session<'_> {
         {
             return;
         }
-        if self.state.remote.note(self.now, client, originator) {
+        if self.state.recent.remote.note(self.now, client, originator) {
             self.hint(Hint::Remote { client, originator }, out);
         }
     }

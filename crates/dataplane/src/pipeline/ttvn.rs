@@ -72,7 +72,7 @@ impl Session<'_> {
             return Err(Discard::NoRoute);
         }
         let seen_behind =
-            self.state.remote.originator(self.now, client).ok_or(Discard::UnknownClient)?;
+            self.state.recent.remote.originator(self.now, client).ok_or(Discard::UnknownClient)?;
         let originator = self.guard.originator(seen_behind).ok_or(Discard::UnknownOriginator)?;
         originator.router(View::Default).ok_or(Discard::NoRoute)?;
         Ok(Target { originator: originator.mac(), ttvn: originator.ttvn() })
@@ -81,10 +81,12 @@ impl Session<'_> {
     /// Whether frames for this client belong here (TT-24), also while the engine has yet to publish it.
     fn is_ours(&self, client: Client) -> bool {
         match self.guard.local(client) {
-            Some(local) => local.is_mine() || self.state.local.is_in_flight(self.now, client),
+            Some(local) => {
+                local.is_mine() || self.state.recent.local.is_in_flight(self.now, client)
+            }
             None => {
                 self.guard.global(client).is_none()
-                    && self.state.local.originator(self.now, client).is_some()
+                    && self.state.recent.local.originator(self.now, client).is_some()
             }
         }
     }
@@ -92,7 +94,7 @@ impl Session<'_> {
     /// Whether this is a client of ours that roamed away, and has not come back since.
     fn has_left(&self, client: Client) -> bool {
         self.guard.local(client).is_some_and(LocalClient::has_departed)
-            && !self.state.local.is_in_flight(self.now, client)
+            && !self.state.recent.local.is_in_flight(self.now, client)
     }
 }
 

@@ -11,5 +11,6 @@ mod link_state;
 mod receiving;
 mod relay;
 mod sending;
+mod sharing;
 mod speed;
 mod support;

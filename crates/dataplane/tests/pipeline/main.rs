@@ -26,3 +26,4 @@ mod support;
 mod to_host;
 mod ttvn;
 mod unicast;
+mod workers;

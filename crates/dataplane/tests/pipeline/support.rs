@@ -51,6 +51,8 @@ pub(crate) struct Outcome {
     pub(crate) delivered: Vec<Vec<u8>>,
     pub(crate) punted: Vec<(usize, Vec<u8>)>,
     pub(crate) hints: Vec<Hint>,
+    /// To which worker, interface number unless it is the host's, frame.
+    pub(crate) passed: Vec<(usize, Option<usize>, Vec<u8>)>,
     /// Reasons that were counted.
     pub(crate) dropped: Vec<Discard>,
     /// Counters that moved, with how far.
@@ -113,6 +115,16 @@ impl Outlet for Recorder {
             return Err(Discard::QueueFull);
         }
         self.outcome.hints.push(hint);
+        Ok(())
+    }
+
+    fn pass_on(
+        &mut self,
+        worker: usize,
+        iface: Option<Iface>,
+        frame: &[u8],
+    ) -> Result<(), Discard> {
+        self.outcome.passed.push((worker, iface.map(Iface::index), frame.to_vec()));
         Ok(())
     }
 }

@@ -4,9 +4,9 @@ use crate::netns::link;
 use crate::support::{HEADER, PATIENCE, Peer, SILENCE, await_carrier};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
-use noctule_dataplane::link::{Backend, Link, Receiver, open};
-use noctule_dataplane::packet::PacketSettings;
-use noctule_dataplane::xdp::{Mode, XdpSettings};
+use noctule_dataplane::link::{self as path, Backend, Path, Receiver, Transmitter};
+use noctule_dataplane::packet::{OpenError, PacketSettings};
+use noctule_dataplane::xdp::{Mode, Unsuitable, XdpSettings};
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
@@ -17,6 +17,28 @@ pub(super) const GENERIC: XdpSettings = XdpSettings { best: Mode::Generic, ..NAT
 const NATIVE_OR_LESS: XdpSettings = XdpSettings { least: Mode::Generic, ..NATIVE };
 /// Sends by the transmit ring.
 pub(super) const RING: XdpSettings = XdpSettings { transmit_ring: true, ..NATIVE };
+
+/// The data path of an interface, for one worker.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) receiver: Receiver,
+    pub(super) transmitter: Transmitter,
+    pub(super) backend: Backend,
+    pub(super) because: Option<Unsuitable>,
+}
+
+/// Opens it.
+pub(super) fn open(
+    ifindex: u32,
+    mtu: u32,
+    settings: &PacketSettings,
+    asked: Option<XdpSettings>,
+) -> Result<Link, OpenError> {
+    let path::Link { mut paths, backend, because } = path::open(ifindex, mtu, settings, asked, 1)?;
+    assert_eq!(paths.len(), 1);
+    let Path { receiver, transmitter } = paths.remove(0);
+    Ok(Link { receiver: receiver.expect("the only one"), transmitter, backend, because })
+}
 
 /// A data packet of `len` bytes that can be told from others.
 pub(super) fn frame(nth: u32, len: usize) -> Vec<u8> {

@@ -1,13 +1,13 @@
 //! Interfaces that go down, come back, and vanish, and those that cannot have the backend.
 
 use crate::ends::{
-    GENERIC, NATIVE, RING, by_lanes, frame, is_silent, linked, open_on, receive, take_tags, veth,
-    wait_within,
+    GENERIC, NATIVE, RING, by_lanes, frame, is_silent, linked, open, open_on, receive, take_tags,
+    veth, wait_within,
 };
 use crate::netns::{isolated, link};
 use crate::support::{PATIENCE, Peer, SILENCE, await_carrier};
 use nix::poll::PollFlags;
-use noctule_dataplane::link::{Backend, Receiver, open};
+use noctule_dataplane::link::{Backend, Receiver};
 use noctule_dataplane::packet::{LinkError, OpenError, PacketSettings};
 use noctule_dataplane::xdp::{MTU_MAX, Mode, Opened, Unsuitable, XdpSettings};
 

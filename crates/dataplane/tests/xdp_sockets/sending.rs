@@ -1,10 +1,11 @@
 //! What leaves by the transmit ring, in which order, and what is counted.
 
-use crate::ends::{NATIVE, RING, frame, linked, open_on, veth};
+use crate::ends::{NATIVE, RING, frame, linked, open_on, receive, veth};
 use crate::netns::{isolated, link};
 use crate::support::{Peer, await_carrier};
-use noctule_dataplane::link::Transmitter;
+use noctule_dataplane::link::{self as path, Backend, Transmitter};
 use noctule_dataplane::packet::{LinkError, PacketSettings, PushError};
+use noctule_dataplane::xdp::Mode;
 
 #[test]
 fn frames_of_every_length_leave_unchanged() {
@@ -76,5 +77,32 @@ fn without_zero_copy_frames_leave_by_the_packet_socket() {
         link.transmitter.push(0, &[&frame(2, 100)]).unwrap();
         assert_eq!(link.transmitter.flush(), Err(LinkError::Down));
         assert_eq!(link.transmitter.counters().refused, 1);
+    });
+}
+
+#[test]
+fn each_worker_sends_and_the_first_receives() {
+    isolated("sending::each_worker_sends_and_the_first_receives", || {
+        for asked in [NATIVE, RING] {
+            veth("pa", "pb");
+            let settings = PacketSettings::default();
+            let mut link = path::open(link::index("pa"), 1500, &settings, Some(asked), 3).unwrap();
+            await_carrier("pa", "pb");
+            let mut peer = Peer::on("pb");
+            assert_eq!((link.backend, link.is_unshared()), (Backend::Xdp(Mode::Native), false));
+            let receives: Vec<_> = link.paths.iter().map(|path| path.receiver.is_some()).collect();
+            assert_eq!(receives, [true, false, false]);
+            for (nth, path) in (0..).zip(&mut link.paths) {
+                path.transmitter.push(0, &[&frame(nth, 1514)]).unwrap();
+                let too_long = path.transmitter.push(0, &[&frame(nth, 1515)]);
+                assert_eq!(too_long, Err(PushError::TooLong { len: 1515, max: 1514 }));
+                path.transmitter.flush().unwrap();
+                assert_eq!(peer.receive(), Some(frame(nth, 1514)));
+            }
+            peer.send(&frame(9, 100));
+            let first = link.paths[0].receiver.as_mut().unwrap();
+            assert_eq!(receive(first), Some(frame(9, 100)));
+            link::delete("pb");
+        }
     });
 }

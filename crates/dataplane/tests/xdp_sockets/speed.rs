@@ -2,12 +2,11 @@
 //!
 //! `cargo test --release -p noctule-dataplane --test xdp_sockets -- --ignored --nocapture speed`
 
-use crate::ends::{GENERIC, NATIVE, RING, veth};
+use crate::ends::{GENERIC, Link, NATIVE, RING, open, veth};
 use crate::netns::{isolated, link};
 use crate::support::HEADER;
 use nix::sys::time::TimeValLike;
 use nix::time::{ClockId, clock_gettime};
-use noctule_dataplane::link::{Link, open};
 use noctule_dataplane::packet::PacketSettings;
 use noctule_dataplane::xdp::XdpSettings;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -23,6 +23,7 @@ mod segmentation;
 mod settings;
 mod start;
 mod tools;
+mod workers;
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -70,6 +71,10 @@ const CASES: &[Case] = cases![
     gateways::bla_107_bla_118_three_gateways_on_one_lan => first,
     broadcast::broadcasts_pass_at_once_after_start,
     broadcast::a_broadcast_arrives_once_over_a_ring,
+    broadcast::fwd_94_a_broadcast_arrives_once_over_a_ring_of_several_workers,
+    workers::several_workers_forward_and_their_statistics_add_up,
+    workers::several_workers_go_on_after_flaps_and_new_mtus,
+    workers::several_workers_forward_what_comes_by_af_xdp,
     fragments::fwd_114_packets_of_every_size_cross_two_hops,
     fragments::a_link_with_a_small_mtu_in_the_middle_is_crossed,
     fragments::fwd_116_each_link_is_smaller_than_the_one_before,

@@ -14,7 +14,7 @@ fn quick(more: &[&'static str]) -> Vec<&'static str> {
 }
 
 /// By what data comes on the interface of this number, and why it is not another way.
-fn backend(node: &Node, index: usize) -> Result<(String, Option<String>)> {
+pub(super) fn backend(node: &Node, index: usize) -> Result<(String, Option<String>)> {
     let rows = node.table("interfaces")?;
     let row = rows.get(index).context("no such interface")?;
     let text = |key: &str| row[key].as_str().map(str::to_owned);
@@ -22,7 +22,7 @@ fn backend(node: &Node, index: usize) -> Result<(String, Option<String>)> {
 }
 
 /// Skips the case where the kernel, or this user's rights, allow none.
-fn needs_xdp(node: &Node) -> Result<()> {
+pub(super) fn needs_xdp(node: &Node) -> Result<()> {
     match backend(node, 0)? {
         (name, None) if name.starts_with("xdp") => Ok(()),
         (name, because) => {

@@ -87,6 +87,15 @@ pub(super) fn broadcasts_pass_at_once_after_start() -> Result<()> {
 }
 
 pub(super) fn a_broadcast_arrives_once_over_a_ring() -> Result<()> {
+    once_over_a_ring(&[])
+}
+
+/// Both copies of a broadcast that come round may reach other workers first.
+pub(super) fn fwd_94_a_broadcast_arrives_once_over_a_ring_of_several_workers() -> Result<()> {
+    once_over_a_ring(&["--workers", "4"])
+}
+
+fn once_over_a_ring(how: &[&str]) -> Result<()> {
     const FRAMES: u16 = 100;
     let (lab, mut nodes) = nodes(&["anna", "ben", "cara", "dora"])?;
     for (a, b) in [(0, 1), (1, 2), (2, 3), (3, 0)] {
@@ -94,7 +103,7 @@ pub(super) fn a_broadcast_arrives_once_over_a_ring() -> Result<()> {
         one.link(other, &lab, 1500)?;
     }
     for node in &mut nodes {
-        node.start(&QUICK)?;
+        node.start(&[&QUICK, how].concat())?;
     }
     for node in &nodes {
         for other in nodes.iter().filter(|other| other.name() != node.name()) {

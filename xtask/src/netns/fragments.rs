@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const HEADERS: usize = 28;
 
 /// An echo request in an IP packet of each of these sizes, and its answer.
-fn every_size(echo: &mut Echo, sizes: impl Iterator<Item = usize>) -> Result<()> {
+pub(super) fn every_size(echo: &mut Echo, sizes: impl Iterator<Item = usize>) -> Result<()> {
     for size in sizes {
         echo.ping(size - HEADERS, PATIENCE)?
             .with_context(|| format!("a packet of {size} bytes got lost"))?;
@@ -31,7 +31,7 @@ fn wait_for_size(node: &Node, to: Ipv4Addr, size: usize) -> Result<()> {
 }
 
 /// Nodes in a chain whose links have these MTUs, running.
-fn chain_of(mtus: &[u32], extra: &[&str]) -> Result<(Lab, Vec<Node>)> {
+pub(super) fn chain_of(mtus: &[u32], extra: &[&str]) -> Result<(Lab, Vec<Node>)> {
     let names = &["anna", "ben", "cara", "dora"][..=mtus.len()];
     let (lab, mut nodes) = nodes(names)?;
     for (first, mtu) in mtus.iter().enumerate() {

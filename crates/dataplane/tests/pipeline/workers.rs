@@ -80,7 +80,7 @@ fn traffic() -> Vec<(Option<usize>, Vec<u8>)> {
             let packet = fragment(BEN_0, ANNA, number.into(), which, whole.len(), data);
             (Some(0), on_air(BEN_0, ANNA, &packet))
         };
-        let through = fragment(CARA, ANNA, number.into(), 0, 900, &[number; 400]);
+        let through = fragment(CARA, ANNA, number.into(), 0, 1800, &[number; 900]);
         let bc = broadcast(50, seqno, ANNA, &hello(Mac(ALL), ANNAS));
         frames.extend([
             part(0, tail),

@@ -150,6 +150,10 @@ fn start(config: Config, signals: SignalFd, links: &Links) -> Result<Started, St
     let monitor = Monitor::open().map_err(cannot("watch the network interfaces"))?;
     let (log, verbosity) = log::start(config.log).map_err(cannot("start a thread"))?;
     info!(mesh = %mesh.name, address = %mesh.mac, version = env!("CARGO_PKG_VERSION"), "noctule starts");
+    if count > 1 {
+        // Fewer queues than workers: the kernel cannot sort what the host sends, and the first worker takes it all.
+        info!(workers = count, queues = queues.len(), "several workers forward frames");
+    }
     offload(&mesh.tap, config.tap_offload);
 
     let mut fib = Writer::new(hash_key, other_seed as u16, clock::broadcast_seqno(wall));
@@ -192,7 +196,7 @@ fn start(config: Config, signals: SignalFd, links: &Links) -> Result<Started, St
         peers.push(Peer::new(pass_in, wake.clone()));
         ends.push((commands, passed, wake));
     }
-    let mut workers = Vec::new();
+    let mut workers = Vec::with_capacity(count);
     for (number, (pipeline, (commands, passed, wake))) in
         pipelines.into_iter().zip(ends).enumerate()
     {
@@ -310,13 +314,11 @@ fn check_links(config: &Config, links: &Links) -> Result<(), String> {
 /// How many workers there are.
 fn worker_count(wanted: Option<u32>) -> usize {
     let processors = thread::available_parallelism().map_or(1, usize::from);
-    let count = match wanted {
+    match wanted {
         Some(count) => usize::try_from(count).unwrap_or(1),
         None if processors < AUTO_PROCESSORS_MIN => 1,
         None => processors.min(AUTO_WORKERS_MAX),
-    };
-    info!(workers = count, processors, "data plane");
-    count
+    }
 }
 
 /// How long workers look for more before they sleep: on battery not at all, unless somebody says how long.

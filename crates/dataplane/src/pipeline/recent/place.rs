@@ -47,7 +47,7 @@ impl Place {
             let hinted = self.hinted.load(Ordering::Relaxed);
             // The words are read before the version is read again.
             fence(Ordering::Acquire);
-            if version % 2 == 0 && self.version.load(Ordering::Relaxed) == version {
+            if version.is_multiple_of(2) && self.version.load(Ordering::Relaxed) == version {
                 let [_, _, mac @ ..] = originator.to_be_bytes();
                 let hinted = Instant::from_micros(hinted);
                 let entry = Entry { client, originator: Mac(mac), hinted };

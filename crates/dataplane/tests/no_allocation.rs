@@ -9,6 +9,8 @@ mod support;
 #[expect(dead_code, reason = "shared with the other tests; this one needs a part")]
 #[path = "segmentation/tcp.rs"]
 mod tcp;
+#[path = "no_allocation/workers.rs"]
+mod workers;
 
 use core::time::Duration;
 use noctule_dataplane::pipeline::PipelineSettings;
@@ -297,6 +299,17 @@ fn ipv4_group(group: Mac) -> Vec<u8> {
     ethernet(group, BENS, 0x0800, &packet)
 }
 
+/// Gives a frame the number that it has in this round.
+fn renumber(frame: &mut [u8], number: Option<(usize, usize)>, round: u32) {
+    if let Some((at, len)) = number {
+        // A fragment keeps its bucket: three bits.
+        let value = if len == 2 { round << 3 | u32::from(frame[at + 1] & 7) } else { round };
+        // Two broadcasts in a round have two numbers.
+        let value = if len == 4 { value * 2 + u32::from(frame.len() > 1000) } else { value };
+        frame[at..at + len].copy_from_slice(&value.to_be_bytes()[4 - len..]);
+    }
+}
+
 /// Everything once. New clients come with each round, so that there is something to tell the engine.
 fn all(ben: &mut Ben, every: &mut Every, scratch: &mut Vec<u8>, out: &mut Sink, round: u32) {
     // Repetitions of all broadcasts leave before the next come.
@@ -306,13 +319,7 @@ fn all(ben: &mut Ben, every: &mut Every, scratch: &mut Vec<u8>, out: &mut Sink, 
     }
     let mut session = ben.pipeline.session(now);
     for (iface, frame, number) in &mut every.air {
-        if let Some((at, len)) = *number {
-            // A fragment keeps its bucket: three bits.
-            let value = if len == 2 { round << 3 | u32::from(frame[at + 1] & 7) } else { round };
-            // Two broadcasts in a round have two numbers.
-            let value = if len == 4 { value * 2 + u32::from(frame.len() > 1000) } else { value };
-            frame[at..at + len].copy_from_slice(&value.to_be_bytes()[4 - len..]);
-        }
+        renumber(frame, *number, round);
         scratch.clear();
         scratch.extend_from_slice(frame);
         session.receive(link(*iface), scratch, out);

@@ -75,6 +75,7 @@ const CASES: &[Case] = cases![
     workers::several_workers_forward_and_their_statistics_add_up,
     workers::several_workers_go_on_after_flaps_and_new_mtus,
     workers::several_workers_forward_what_comes_by_af_xdp,
+    workers::tp_10_the_throughput_meter_measures_nodes_of_several_workers,
     fragments::fwd_114_packets_of_every_size_cross_two_hops,
     fragments::a_link_with_a_small_mtu_in_the_middle_is_crossed,
     fragments::fwd_116_each_link_is_smaller_than_the_one_before,

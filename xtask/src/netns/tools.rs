@@ -22,7 +22,8 @@ fn routes(nodes: &[Node], from: usize, to: usize) -> Result<()> {
     })
 }
 
-fn measured(output: &Output) -> Result<(u64, u64)> {
+/// How long a test took, milliseconds, and how many bytes arrived.
+pub(super) fn measured(output: &Output) -> Result<(u64, u64)> {
     ensure!(output.status.code() == Some(0), "`{}`: {}", output.command, output.stderr);
     let report: Value = serde_json::from_str(&output.stdout)?;
     let number = |key: &str| report[key].as_u64().with_context(|| format!("{key}: {report}"));

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use super::LIMIT;
 use super::backend::{backend, needs_xdp};
 use super::fragments::{chain_of, every_size};
+use super::tools::measured;
 use crate::lab::{Set, wait_for};
 use crate::node::Node;
 
@@ -51,6 +52,15 @@ pub(super) fn several_workers_forward_and_their_statistics_add_up() -> Result<()
     ensure!(parts > 0 && forwarded > 0 && forwarded + parts / 2 >= packets, "of {packets}");
     ensure!(parts == grown(0, 2) + grown(2, 2), "what was cut is what was passed on");
     ensure!(parts == grown(0, 3) + grown(2, 3), "and what arrived");
+    Ok(())
+}
+
+/// TP-10: what comes of a test, several workers give to one engine.
+pub(super) fn tp_10_the_throughput_meter_measures_nodes_of_several_workers() -> Result<()> {
+    let (_lab, nodes) = chain_of(&[1500, 1500], &HOW)?;
+    let target = nodes[2].originator();
+    let (ms, bytes) = measured(&nodes[0].output(&["tp", "-t", "500", "--json", &target])?)?;
+    ensure!(ms >= 500 && bytes > 0, "{bytes} bytes in {ms} ms");
     Ok(())
 }
 

@@ -41,6 +41,9 @@ const BATCH: usize = 64;
 /// How often the kernel is asked for frames that found no room in a ring, while there is traffic.
 const DROPS_EVERY: Duration = Duration::from_secs(1);
 
+/// Batches that are still taken from an interface which leaves: more than the largest ring holds.
+const LAST_BATCHES: usize = 256;
+
 /// What the engine thread tells the worker.
 #[derive(Debug)]
 pub(crate) enum Command {
@@ -102,6 +105,8 @@ pub(crate) struct Worker {
     engine: Wake,
     tap_gone: Sender<()>,
     next_drops: Instant,
+    /// Whether frames have come since the kernel was last asked for those that found no room.
+    drops_open: bool,
 }
 
 /// Fills in the inner frame's checksum where a sender on this machine left that to hardware which is not there (veth):
@@ -180,6 +185,7 @@ impl Worker {
             engine,
             tap_gone,
             next_drops: Instant::ZERO,
+            drops_open: false,
         }
     }
 
@@ -221,10 +227,18 @@ impl Worker {
         match command {
             Command::Attach { iface, path } => {
                 let Path { receiver, transmitter } = *path;
+                // What the old ring still holds came into the new one, too.
+                self.close_books(iface);
                 self.ports[iface.index()] = receiver.map(Port::new);
                 self.outlet.set_transmitter(iface, Some(transmitter));
             }
             Command::Detach(iface) => {
+                for _ in 0..LAST_BATCHES {
+                    if !self.receive(iface) {
+                        break;
+                    }
+                }
+                self.close_books(iface);
                 self.ports[iface.index()] = None;
                 self.outlet.set_transmitter(iface, None);
             }
@@ -266,6 +280,7 @@ impl Worker {
     fn receive(&mut self, iface: Iface) -> bool {
         let Some(port) = &mut self.ports[iface.index()] else { return false };
         let Some(mut frame) = port.receiver.next_frame() else { return false };
+        self.drops_open = true;
         let mut session = self.pipeline.session(self.clock.now());
         complete_checksum(&mut frame);
         session.receive(iface, &mut frame, &mut self.outlet);
@@ -329,7 +344,11 @@ impl Worker {
 
     /// Waits until there is something to do.
     fn wait(&mut self) {
-        let deadline = self.pipeline.next_deadline().unwrap_or(Instant::NEVER);
+        let mut deadline = self.pipeline.next_deadline().unwrap_or(Instant::NEVER);
+        if self.drops_open {
+            // Nobody else may wake this thread for a long time, and till then the statistics would lack them.
+            deadline = deadline.min(self.next_drops);
+        }
         let timeout_ms = poll_timeout_ms(self.clock.now(), deadline);
         let mut fds: [PollFd<'_>; IFACES_MAX * FDS_MAX + 2] =
             std::array::from_fn(|_| PollFd::new(self.wake.as_fd(), PollFlags::POLLIN));
@@ -362,8 +381,16 @@ impl Worker {
         }
     }
 
+    /// Adds what an interface's ring has dropped to the statistics, before it is closed.
+    fn close_books(&mut self, iface: Iface) {
+        if let Some(port) = &mut self.ports[iface.index()] {
+            port.account_drops(&self.counters);
+        }
+    }
+
     /// Adds what the rings dropped to the statistics.
     fn account_drops(&mut self) {
+        self.drops_open = false;
         for port in self.ports.iter_mut().flatten() {
             port.account_drops(&self.counters);
         }

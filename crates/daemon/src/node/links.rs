@@ -402,7 +402,9 @@ impl Node {
     pub(super) fn link_gone(&mut self, index: u32) {
         let Some(iface) = self.ports.by_index(index) else { return };
         let Some(port) = self.ports.get_mut(iface) else { return };
-        port.attached = None;
+        if let Some(mut attached) = port.attached.take() {
+            attached.control.account_drops(&self.counters);
+        }
         info!(interface = %port.config.name, "interface leaves");
         self.offload.detach(iface, index);
         self.workers.tell_all(|| Command::Detach(iface));

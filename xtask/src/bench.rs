@@ -4,16 +4,16 @@
 //! samples in a file. Figures depend on the machine, so nothing is judged by tests.
 
 mod asked;
-mod bpf;
-mod chain;
+pub(crate) mod bpf;
+pub(crate) mod chain;
 mod figures;
-mod generator;
+pub(crate) mod generator;
 mod hosts;
 mod plan;
 pub(crate) mod processor;
 mod profile;
 mod report;
-mod sink;
+pub(crate) mod sink;
 mod svg;
 mod table;
 mod targets;

@@ -14,6 +14,7 @@ mod packages;
 mod paths;
 mod program;
 mod qemu;
+mod soak;
 mod test;
 mod uml;
 mod wifi;
@@ -82,6 +83,12 @@ const VERBS: &[Verb] = &[
         arguments: bench::ARGUMENTS,
         about: "Noctule beside its peers: frames, processor time, TCP, round trips, for docs/performance.md",
         run: bench::main,
+    },
+    Verb {
+        name: "soak",
+        arguments: soak::ARGUMENTS,
+        about: "full rate for minutes while links, routes, clients and daemons come and go: no frame is lost uncounted, nothing leaks",
+        run: soak::main,
     },
     Verb {
         name: "lab",

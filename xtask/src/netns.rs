@@ -21,6 +21,7 @@ mod offload;
 mod scripts;
 mod segmentation;
 mod settings;
+mod soak;
 mod start;
 mod tools;
 mod workers;
@@ -126,6 +127,7 @@ const CASES: &[Case] = cases![
     start::a_stopped_node_leaves_nothing,
     start::a_start_that_fails_half_way_leaves_nothing,
     start::an_idle_node_is_small => alone,
+    soak::frames_at_full_rate_are_all_counted_whatever_happens => alone,
     demo::demo_lan_shows_what_it_says => alone,
     scripts::the_scripts_build_a_chain_and_a_diamond_and_take_them_down,
 ];

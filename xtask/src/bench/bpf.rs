@@ -32,7 +32,7 @@ const PROCESSORS: usize = 8192;
 
 /// What a program is for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// A classifier of TC.
     Classifier = 3,
     /// XDP.
@@ -41,11 +41,11 @@ pub(super) enum Kind {
 
 /// A register.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct R(pub(super) u8);
+pub(crate) struct R(pub(super) u8);
 
 /// Helpers of the kernel, by number.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Helper {
+pub(crate) enum Helper {
     /// `bpf_map_lookup_elem`.
     Lookup = 1,
     /// `bpf_get_smp_processor_id`.
@@ -56,7 +56,7 @@ pub(super) enum Helper {
 
 /// A program under construction. Its jumps all lead to one place, [`Code::out`].
 #[derive(Debug, Default)]
-pub(super) struct Code {
+pub(crate) struct Code {
     bytes: Vec<u8>,
     jumps: Vec<usize>,
 }
@@ -69,17 +69,17 @@ impl Code {
     }
 
     /// `to = value`.
-    pub(super) fn set(&mut self, to: R, value: i32) {
+    pub(crate) fn set(&mut self, to: R, value: i32) {
         self.push(0xb7, to, R(0), 0, value);
     }
 
     /// `to = value` of 64 bits.
-    pub(super) fn set_wide(&mut self, to: R, value: u64) {
+    pub(crate) fn set_wide(&mut self, to: R, value: u64) {
         self.wide(to, R(0), value);
     }
 
     /// `to = map`.
-    pub(super) fn set_map(&mut self, to: R, map: &Counter) {
+    pub(crate) fn set_map(&mut self, to: R, map: &Counter) {
         self.wide(to, R(1), u64::from(map.0.as_raw_fd().cast_unsigned()));
     }
 
@@ -90,75 +90,75 @@ impl Code {
     }
 
     /// `to = from`.
-    pub(super) fn copy(&mut self, to: R, from: R) {
+    pub(crate) fn copy(&mut self, to: R, from: R) {
         self.push(0xbf, to, from, 0, 0);
     }
 
     /// `to += value`.
-    pub(super) fn add(&mut self, to: R, value: i32) {
+    pub(crate) fn add(&mut self, to: R, value: i32) {
         self.push(0x07, to, R(0), 0, value);
     }
 
     /// `to &= value`, 32 bits.
-    pub(super) fn and(&mut self, to: R, value: u32) {
+    pub(crate) fn and(&mut self, to: R, value: u32) {
         self.push(0x54, to, R(0), 0, value.cast_signed());
     }
 
     /// `to = *(u32 *)(from + offset)`.
-    pub(super) fn load32(&mut self, to: R, from: R, offset: i16) {
+    pub(crate) fn load32(&mut self, to: R, from: R, offset: i16) {
         self.push(0x61, to, from, offset, 0);
     }
 
     /// `to = *(u64 *)(from + offset)`.
-    pub(super) fn load64(&mut self, to: R, from: R, offset: i16) {
+    pub(crate) fn load64(&mut self, to: R, from: R, offset: i16) {
         self.push(0x79, to, from, offset, 0);
     }
 
     /// `*(u8 *)(to + offset) = from`.
-    pub(super) fn store8(&mut self, to: R, offset: i16, from: R) {
+    pub(crate) fn store8(&mut self, to: R, offset: i16, from: R) {
         self.push(0x73, to, from, offset, 0);
     }
 
     /// `*(u32 *)(to + offset) = from`.
-    pub(super) fn store32(&mut self, to: R, offset: i16, from: R) {
+    pub(crate) fn store32(&mut self, to: R, offset: i16, from: R) {
         self.push(0x63, to, from, offset, 0);
     }
 
     /// `*(u64 *)(to + offset) = from`.
-    pub(super) fn store64(&mut self, to: R, offset: i16, from: R) {
+    pub(crate) fn store64(&mut self, to: R, offset: i16, from: R) {
         self.push(0x7b, to, from, offset, 0);
     }
 
     /// `if (one > other) goto out`.
-    pub(super) fn out_if_above(&mut self, one: R, other: R) {
+    pub(crate) fn out_if_above(&mut self, one: R, other: R) {
         self.jumps.push(self.bytes.len());
         self.push(0x2d, one, other, 0, 0);
     }
 
     /// `if (one == value) goto out`.
-    pub(super) fn out_if(&mut self, one: R, value: i32) {
+    pub(crate) fn out_if(&mut self, one: R, value: i32) {
         self.jumps.push(self.bytes.len());
         self.push(0x15, one, R(0), 0, value);
     }
 
     /// `if (one != value) goto out`, 32 bits.
-    pub(super) fn out_if_not(&mut self, one: R, value: u32) {
+    pub(crate) fn out_if_not(&mut self, one: R, value: u32) {
         self.jumps.push(self.bytes.len());
         self.push(0x56, one, R(0), 0, value.cast_signed());
     }
 
     /// Calls a helper.
-    pub(super) fn call(&mut self, helper: Helper) {
+    pub(crate) fn call(&mut self, helper: Helper) {
         self.push(0x85, R(0), R(0), 0, helper as i32);
     }
 
     /// `return r0`.
-    pub(super) fn exit(&mut self) {
+    pub(crate) fn exit(&mut self) {
         self.push(0x95, R(0), R(0), 0, 0);
     }
 
     /// Where the jumps lead: `return value`.
-    pub(super) fn out(&mut self, value: i32) {
+    pub(crate) fn out(&mut self, value: i32) {
         let target = self.bytes.len();
         for at in std::mem::take(&mut self.jumps) {
             // Counted in instructions, from the one behind the jump.
@@ -170,7 +170,7 @@ impl Code {
     }
 
     /// Leaves in `r0` where this processor's counter stands; goes out if it stands nowhere, as the kernel wants it.
-    pub(super) fn find(&mut self, counter: &Counter) {
+    pub(crate) fn find(&mut self, counter: &Counter) {
         self.set(R(0), 0);
         self.store32(R(10), -4, R(0));
         self.copy(R(2), R(10));
@@ -184,7 +184,7 @@ impl Code {
     ///
     /// # Errors
     /// What the kernel says, with its reasons.
-    pub(super) fn load(&self, kind: Kind) -> Result<Program> {
+    pub(crate) fn load(&self, kind: Kind) -> Result<Program> {
         let mut log = vec![0_u8; 1 << 16];
         let license = CString::new("GPL")?;
         let mut words = Words::default();
@@ -205,11 +205,11 @@ impl Code {
 
 /// A number of 64 bits for each processor, that programs change.
 #[derive(Debug)]
-pub(super) struct Counter(OwnedFd);
+pub(crate) struct Counter(OwnedFd);
 
 impl Counter {
     /// Makes it; all are 0.
-    pub(super) fn new() -> Result<Self> {
+    pub(crate) fn new() -> Result<Self> {
         let mut words = Words::default();
         for (at, value) in [PER_CPU_ARRAY, 4, 8, 1].into_iter().enumerate() {
             words.put32(4 * at, value);
@@ -219,7 +219,7 @@ impl Counter {
     }
 
     /// The sum over all processors.
-    pub(super) fn read(&self) -> Result<u64> {
+    pub(crate) fn read(&self) -> Result<u64> {
         let (key, mut values) = (0_u32, vec![0_u64; PROCESSORS]);
         let mut words = Words::default();
         words.put32(0, self.0.as_raw_fd().cast_unsigned());
@@ -233,7 +233,7 @@ impl Counter {
 
 /// A program that the kernel has taken.
 #[derive(Debug)]
-pub(super) struct Program(OwnedFd);
+pub(crate) struct Program(OwnedFd);
 
 impl Program {
     /// Runs an XDP program `frames` times on copies of `frame`, and does with each what the program says. It runs in the network
@@ -242,7 +242,7 @@ impl Program {
     ///
     /// # Errors
     /// If the kernel cannot do it: before Linux 5.18.
-    pub(super) fn send(&self, frame: &[u8], frames: u32) -> io::Result<()> {
+    pub(crate) fn send(&self, frame: &[u8], frames: u32) -> io::Result<()> {
         let mut words = Words::default();
         words.put32(0, self.0.as_raw_fd().cast_unsigned());
         words.put32(8, u32::try_from(frame.len()).map_err(io::Error::other)?);
@@ -258,12 +258,12 @@ impl Program {
     ///
     /// # Errors
     /// Before Linux 6.6 there is no such thing: `EINVAL`.
-    pub(super) fn hang_on(&self, link: u32) -> io::Result<OwnedFd> {
+    pub(crate) fn hang_on(&self, link: u32) -> io::Result<OwnedFd> {
         self.link(link, TCX_INGRESS, BEFORE)
     }
 
     /// Hangs an XDP program on a link of the caller's namespace until what is returned is dropped.
-    pub(super) fn hang_as_xdp(&self, link: u32) -> io::Result<OwnedFd> {
+    pub(crate) fn hang_as_xdp(&self, link: u32) -> io::Result<OwnedFd> {
         self.link(link, XDP, GENERIC)
     }
 
@@ -278,7 +278,7 @@ impl Program {
     }
 
     /// Gives it a name in a BPF file system.
-    pub(super) fn pin(&self, path: &Path) -> Result<()> {
+    pub(crate) fn pin(&self, path: &Path) -> Result<()> {
         let path = CString::new(path.as_os_str().as_encoded_bytes())?;
         let mut words = Words::default();
         words.put64(0, path.as_ptr() as u64);

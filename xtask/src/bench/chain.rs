@@ -277,7 +277,7 @@ impl Chain {
 
 /// Makes a node's first link receive as a network card does, or as virtual cables do without being asked: with a ring and a
 /// poll (NAPI) for each of two queues, or for one where there is but one processor.
-pub(super) fn as_card(node: &Node, on: bool) -> Result<()> {
+pub(crate) fn as_card(node: &Node, on: bool) -> Result<()> {
     let set = |words: &[&str]| {
         node.namespace.run(&[&["ethtool"], words].concat(), SOON)?.success().map(drop)
     };

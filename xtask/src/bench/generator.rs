@@ -33,9 +33,9 @@ const MESH: [u8; 2] = [0x43, 0x05];
 /// Ethertype of the inner frames: for local experiments.
 const EXPERIMENT: [u8; 2] = [0x88, 0xb5];
 /// Hops that the frames may go.
-pub(super) const TTL: u8 = 50;
+pub(crate) const TTL: u8 = 50;
 /// Bytes 2 to 4 of the inner destination: by them the sink knows the frames.
-pub(super) const MARK: [u8; 3] = [0xbe, 0xbe, 0xbe];
+pub(crate) const MARK: [u8; 3] = [0xbe, 0xbe, 0xbe];
 /// Where the inner destination stands in a mesh frame.
 const INNER: usize = 14 + Unicast::HEADER_LEN;
 /// Where the mark stands.
@@ -43,23 +43,23 @@ const MARKED: i16 = INNER as i16 + 2;
 /// Where the number of the flow stands: in both inner addresses.
 const FLOW: [i16; 2] = [INNER as i16 + 5, INNER as i16 + 11];
 /// How many flows "many flows" are: a power of two.
-pub(super) const FLOWS: u8 = 64;
+pub(crate) const FLOWS: u8 = 64;
 
 /// Whose frames, and to whom.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Path {
+pub(crate) struct Path {
     /// Destination of the outer Ethernet header.
-    pub(super) next_hop: [u8; 6],
+    pub(crate) next_hop: [u8; 6],
     /// Its source.
-    pub(super) sender: [u8; 6],
+    pub(crate) sender: [u8; 6],
     /// Originator that the unicast packet is for.
-    pub(super) originator: [u8; 6],
+    pub(crate) originator: [u8; 6],
     /// That originator's translation-table version, as the node under test knows it.
-    pub(super) ttvn: u8,
+    pub(crate) ttvn: u8,
 }
 
 /// A unicast mesh frame of `length` bytes, Ethernet header included, that belongs to flow `flow`.
-pub(super) fn frame(path: &Path, flow: u8, length: usize) -> Vec<u8> {
+pub(crate) fn frame(path: &Path, flow: u8, length: usize) -> Vec<u8> {
     let mut inner = vec![0x02, 0x00];
     inner.extend(MARK);
     inner.extend([flow, 0x02, 0x00, 0xbe, 0xbe, 0xbf, flow]);
@@ -76,39 +76,39 @@ pub(super) fn frame(path: &Path, flow: u8, length: usize) -> Vec<u8> {
 }
 
 /// Whether a frame is one of the generator's.
-pub(super) fn is_ours(frame: &[u8]) -> bool {
+pub(crate) fn is_ours(frame: &[u8]) -> bool {
     frame.get(INNER + 2..INNER + 5) == Some(&MARK[..])
 }
 
 /// The frames of a run.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Traffic {
+pub(crate) struct Traffic {
     /// Whose frames, and to whom.
-    pub(super) path: Path,
+    pub(crate) path: Path,
     /// How many flows: one, or [`FLOWS`].
-    pub(super) flows: u8,
+    pub(crate) flows: u8,
     /// Length of each frame in bytes, Ethernet header included.
-    pub(super) length: usize,
+    pub(crate) length: usize,
 }
 
 /// A run while it lasts.
 #[derive(Debug, Default)]
-pub(super) struct Control {
+pub(crate) struct Control {
     /// Ends it.
-    pub(super) stop: AtomicBool,
+    pub(crate) stop: AtomicBool,
     /// The generator's threads, by number.
-    pub(super) threads: Mutex<Vec<u32>>,
+    pub(crate) threads: Mutex<Vec<u32>>,
 }
 
 /// The near end of a cable.
-pub(super) struct Generator {
+pub(crate) struct Generator {
     namespace: Namespace,
     link: u32,
 }
 
 impl Generator {
     /// Of this link.
-    pub(super) fn new(namespace: &Namespace, link: &str) -> Result<Self> {
+    pub(crate) fn new(namespace: &Namespace, link: &str) -> Result<Self> {
         Ok(Self { namespace: namespace.clone(), link: namespace.link(link)?.index })
     }
 
@@ -117,7 +117,7 @@ impl Generator {
     ///
     /// # Errors
     /// If the kernel has no such thing.
-    pub(super) fn run(
+    pub(crate) fn run(
         &self,
         traffic: &Traffic,
         queues: u8,
@@ -245,7 +245,7 @@ fn source(frame: &[u8], flows: u8, link: u32, counter: &Counter) -> Code {
 }
 
 /// A classifier for the far end: counts the generator's frames and drops them; all others go on.
-pub(super) fn sink(counter: &Counter) -> Code {
+pub(crate) fn sink(counter: &Counter) -> Code {
     let (context, data, end, scratch) = (R(1), R(2), R(3), R(4));
     let mut code = Code::default();
     code.load32(data, context, 76);

@@ -15,7 +15,7 @@ use crate::lab::{Lab, Namespace};
 const SOON: Duration = Duration::from_secs(30);
 
 /// A link's sink, until it is dropped.
-pub(super) struct Sink {
+pub(crate) struct Sink {
     counter: Counter,
     /// What keeps the program there; older kernels have a filter instead, which stays with the link.
     _hold: Option<OwnedFd>,
@@ -23,7 +23,7 @@ pub(super) struct Sink {
 
 impl Sink {
     /// Makes a link a sink, ahead of all that hangs there already.
-    pub(super) fn new(lab: &Lab, namespace: &Namespace, link: &str) -> Result<Self> {
+    pub(crate) fn new(lab: &Lab, namespace: &Namespace, link: &str) -> Result<Self> {
         let counter = Counter::new()?;
         let program = generator::sink(&counter).load(Kind::Classifier)?;
         let index = namespace.link(link)?.index;
@@ -39,7 +39,7 @@ impl Sink {
     }
 
     /// Frames of the generator that have arrived.
-    pub(super) fn arrived(&self) -> Result<u64> {
+    pub(crate) fn arrived(&self) -> Result<u64> {
         self.counter.read()
     }
 }

@@ -32,6 +32,10 @@ pub(crate) struct Link {
     pub(crate) rx_bytes: u64,
     /// Bytes sent since it was made.
     pub(crate) tx_bytes: u64,
+    /// Frames that arrived and were dropped before anybody saw them.
+    pub(crate) rx_dropped: u64,
+    /// Frames that were to be sent and found no room, or nobody at the other end.
+    pub(crate) tx_dropped: u64,
 }
 
 impl Link {
@@ -62,6 +66,8 @@ impl Link {
                     link.tx_frames = counter(1);
                     link.rx_bytes = counter(2);
                     link.tx_bytes = counter(3);
+                    link.rx_dropped = counter(6);
+                    link.tx_dropped = counter(7);
                 }
                 _ => {}
             }

@@ -8,6 +8,8 @@ use crate::lab::{FrameSocket, Set};
 
 /// Clients that come at once.
 const CLIENTS: u8 = 64;
+/// MTUs that a link has for a while: a smaller one, which the generator's frames still fit, and one for which its ring is opened afresh.
+const MTUS: [u32; 2] = [1420, 2500];
 
 /// One thing that happens.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -22,7 +24,7 @@ pub(super) enum Event {
     Settings,
     /// A link in the middle goes down and comes back.
     Flap,
-    /// A link in the middle carries less for a while.
+    /// The MTU of a link in the middle changes.
     Mtu,
     /// A link in the middle is deleted and made anew.
     Vanish,
@@ -96,7 +98,14 @@ impl Event {
                 std::thread::sleep(super::BURST);
                 relay.namespace.set_link(link, &[Set::Up])
             }
-            Self::Mtu => mesh.relay(0).namespace.set_link(mesh.middle(way), &[Set::Mtu(1300)]),
+            Self::Mtu => {
+                let relay = mesh.relay(1 + way);
+                for mtu in MTUS {
+                    relay.namespace.set_link("e1", &[Set::Mtu(mtu)])?;
+                    std::thread::sleep(super::BURST);
+                }
+                Ok(())
+            }
             Self::Vanish => mesh.remake(way),
             Self::Restart => mesh.restart(chance.of(&[0, 1, 2]), false),
             Self::Kill => mesh.restart(chance.of(&[0, 1, 2]), true),
@@ -106,9 +115,8 @@ impl Event {
     /// Puts back what must be as before.
     pub(super) fn undo(self, mesh: &Mesh<'_>) -> Result<()> {
         if self == Self::Mtu {
-            for way in [0, 1] {
-                let mtu = Set::Mtu(super::mesh::MTU);
-                mesh.relay(0).namespace.set_link(mesh.middle(way), &[mtu])?;
+            for way in [1, 2] {
+                mesh.relay(way).namespace.set_link("e1", &[Set::Mtu(super::mesh::MTU)])?;
             }
         }
         Ok(())

@@ -14,7 +14,7 @@ use super::usage::Usage;
 use crate::bench::chain::as_card;
 use crate::bench::generator::{Control, Generator, Path as Way, Traffic};
 use crate::bench::sink::Sink;
-use crate::lab::{End, Lab, Skipped};
+use crate::lab::{End, FrameSocket, Lab, Set, Skipped};
 use crate::node::Node;
 
 /// MTU of the links.
@@ -25,6 +25,10 @@ const LIMIT: Duration = Duration::from_secs(60);
 const QUIET: Duration = Duration::from_millis(2500);
 /// How much hosts send to each other in a round, bytes.
 const TRANSFER: usize = 1 << 20;
+/// How many broadcasts.
+const BROADCASTS: u8 = 50;
+/// Time for a second copy of the last one to arrive.
+const AFTERWARDS: Duration = Duration::from_millis(50);
 /// Settings of all nodes.
 const SETTINGS: [&str; 3] = ["--orig-interval", "200", "--no-bridge-loop-avoidance"];
 /// What the ends run: frames must pass the sinks at the far end on their way to the daemon.
@@ -109,6 +113,7 @@ impl<'l> Mesh<'l> {
         let tried = tried.stop();
         tried.map_err(|error| Skipped::because(format!("no generator: {error:#}")))?;
         mesh.hosts_talk()?;
+        mesh.settle(&mesh.books()?, 0, false)?;
         Ok(mesh)
     }
 
@@ -166,14 +171,19 @@ impl<'l> Mesh<'l> {
     /// Deletes the link to one of the two ways and makes it anew.
     pub(super) fn remake(&self, way: usize) -> Result<()> {
         let (here, there) = (self.relay(0), self.relay(1 + way));
-        let near = End { name: self.middle(way), mac: here.mac(2 + u8::try_from(way)?) };
-        let far = End { name: "e1", mac: there.mac(1) };
-        here.namespace.delete_link(near.name)?;
+        let near = End { name: "new", mac: here.mac(2 + u8::try_from(way)?) };
+        let far = End { name: "new", mac: there.mac(1) };
+        here.namespace.delete_link(self.middle(way))?;
         sleep(super::BURST);
         self.lab.veth(&here.namespace, &near, &there.namespace, &far, MTU)?;
-        if self.how.backend == "xdp" {
-            here.leave_tags(near.name)?;
-            there.leave_tags(far.name)?;
+        // The nodes must not see it before it is as AF_XDP must have it.
+        for (node, name) in [(here, self.middle(way)), (there, "e1")] {
+            if self.how.backend == "xdp" {
+                node.leave_tags("new")?;
+            }
+            node.namespace.set_link("new", &[Set::Down])?;
+            node.namespace.set_link("new", &[Set::Name(name)])?;
+            node.namespace.set_link(name, &[Set::Up])?;
         }
         Ok(())
     }
@@ -261,10 +271,33 @@ impl<'l> Mesh<'l> {
         }
     }
 
-    /// Hosts at the ends speak: TCP both ways.
+    /// Hosts at the ends speak: TCP both ways, whose long segments cross the links in fragments, and broadcasts, each of which
+    /// arrives once, though there are two ways.
     pub(super) fn hosts_talk(&self) -> Result<()> {
-        self.first().transfer(self.last(), TRANSFER)?;
-        self.last().transfer(self.first(), TRANSFER)?;
+        let (first, last) = (self.first(), self.last());
+        first.transfer(last, TRANSFER)?;
+        last.transfer(first, TRANSFER)?;
+        let mut listener = FrameSocket::open(&last.namespace, "bat0")?;
+        let speaker = FrameSocket::open(&first.namespace, "bat0")?;
+        let mut frame = [&[0xff; 6][..], &[0x02, 0xb0, 0, 0, 0, 1, 0x88, 0xb5, 0xb0, 0]].concat();
+        frame.resize(60, 0);
+        for number in 0..BROADCASTS {
+            frame[15] = number;
+            speaker.send(&frame)?;
+        }
+        let mut seen = [0; BROADCASTS as usize];
+        let mut look = |limit| -> Result<()> {
+            let ours = |frame: &[u8]| frame.get(12..15) == Some(&[0x88, 0xb5, 0xb0]);
+            let frame = listener.receive(limit, ours)?;
+            let at = frame.get(15).map_or(0, |number| usize::from(*number));
+            *seen.get_mut(at).context("a broadcast of nobody")? += 1;
+            Ok(())
+        };
+        for _ in 0..BROADCASTS {
+            look(LIMIT).context("a broadcast was lost")?;
+        }
+        ensure!(look(AFTERWARDS).is_err(), "a broadcast arrived twice");
+        ensure!(seen.iter().all(|times| *times == 1), "broadcasts arrived so often: {seen:?}");
         Ok(())
     }
 

@@ -1,13 +1,18 @@
 //! What a daemon holds: memory and descriptors, and whether that grows.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, ensure};
 
-use crate::lab::Process;
+use crate::lab::{Process, wait_for};
 
 /// Rounds after which a daemon has seen what there is, and its memory is what it needs.
 const WARM: u32 = 9;
 /// How much more resident memory it may have at the end, bytes.
 const GROWTH_MAX: u64 = 1 << 20;
+
+/// How long a daemon may take to close a connection.
+const CLOSED: Duration = Duration::from_secs(20);
 
 /// Of one daemon, since it was started.
 #[derive(Debug, Default)]
@@ -21,14 +26,18 @@ impl Usage {
     /// Looks once more, after a round.
     pub(super) fn look(&mut self, name: &str, daemon: &Process) -> Result<()> {
         self.rounds += 1;
-        let now = (daemon.resident_bytes()?, descriptors(daemon.id())?);
         match self.warm {
-            None if self.rounds >= WARM => self.warm = Some(now),
-            Some((_, descriptors)) => ensure!(
-                now.1 <= descriptors,
-                "{name} has {} descriptors, {descriptors} when it was warm",
-                now.1
-            ),
+            None if self.rounds >= WARM => {
+                self.warm = Some((daemon.resident_bytes()?, descriptors(daemon.id())?));
+            }
+            Some((_, warm)) => {
+                // A connection of whoever asked last may not be closed yet.
+                wait_for(CLOSED, "what was opened is closed", || {
+                    let now = descriptors(daemon.id())?;
+                    ensure!(now <= warm, "{name} has {now} descriptors, {warm} when it was warm");
+                    Ok(())
+                })?;
+            }
             None => {}
         }
         Ok(())

@@ -22,7 +22,7 @@ use nix::sys::socket::{
 use nix::sys::time::{TimeVal, TimeValLike};
 
 /// Room for what arrives while the capture waits for its turn on the guest's single processor.
-const RECEIVE_BUFFER: usize = 4 << 20;
+const RECEIVE_BUFFER: usize = 32 << 20;
 /// How long a capture waits for a frame before it looks whether it has to end, in milliseconds.
 const WAIT_MS: i64 = 100;
 /// `PACKET_OUTGOING`: the frame was sent by this machine.

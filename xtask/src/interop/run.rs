@@ -17,7 +17,7 @@ use crate::uml::Kernel;
 use crate::uml::guest::{Ended, Guest};
 
 /// Guests at a time for scenarios whose checks hold at any speed: each is idle for most of its time.
-const WORKING_AT_A_TIME: usize = 5;
+const WORKING_AT_A_TIME: usize = 3;
 /// Guests at a time that compare times. A guest has one processor; more of them would not leave one to each on small machines.
 const MEASURING_AT_A_TIME: usize = 2;
 /// Guests beside these for scenarios that do little but wait: all of today's.

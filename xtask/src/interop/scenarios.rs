@@ -60,9 +60,8 @@ impl Scenario {
     pub(crate) fn company(&self) -> Company {
         match self.name {
             "bla" => Company::Waits,
-            "diamond" | "first-broadcast" | "interface-down" | "restart" | "roam" | "start" => {
-                Company::Measures
-            }
+            "diamond" | "first-broadcast" | "gateway" | "interface-down" | "pair" | "restart"
+            | "roam" | "start" | "tp" => Company::Measures,
             _ => Company::Any,
         }
     }

@@ -5,7 +5,7 @@ mod batctl;
 use crate::commands::{
     backbonetable, capture, claimtable, dat_cache, events, gateways, interfaces, mcast_flags,
     nd_cache, neighbors, originators, ping, routing_algo, run, set, statistics, status, tcpdump,
-    throughputmeter, traceroute, transglobal, translate, translocal, version, vlans,
+    throughputmeter, traceroute, transglobal, translate, translocal, version, vlans, why,
 };
 use crate::failure::Failure;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -95,6 +95,8 @@ pub(crate) enum Command {
     /// Show by which node a client is reached
     #[command(visible_alias = "t")]
     Translate(translate::Args),
+    /// Explain the way to a node or client
+    Why(why::Args),
     /// Show the way to another node
     #[command(visible_alias = "tr")]
     Traceroute(traceroute::Args),

@@ -25,6 +25,7 @@ pub(crate) mod translate;
 pub(crate) mod translocal;
 pub(crate) mod version;
 pub(crate) mod vlans;
+pub(crate) mod why;
 
 use crate::Status;
 use crate::args::{Args, Command};
@@ -61,6 +62,7 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> Status {
         Command::Tcpdump(args) => tcpdump::run(args, out),
         Command::Throughputmeter(args) => throughputmeter::run(common, args, out),
         Command::Status(args) => status::run(common, args, out),
+        Command::Why(args) => why::run(common, args, out),
         Command::Version(args) => version::run(common, args, out),
     }
 }

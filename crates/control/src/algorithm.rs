@@ -4,7 +4,9 @@ use crate::batman_iv::BatmanIv;
 use crate::batman_v::BatmanV;
 use crate::interfaces::Interfaces;
 use crate::routing::RoutingEvent;
-use crate::{Context, Measured, Metric, NeighbourRow, OriginatorRow, Routing};
+use crate::{
+    Context, Measured, Metric, NeighbourRow, OriginatorRow, RouteReport, Routing, Settings,
+};
 use noctule_fib::{Iface, NextHop, View};
 use noctule_wire::ogm2::Throughput;
 use noctule_wire::{Discard, Instant, Mac, PacketType};
@@ -205,6 +207,19 @@ impl Algorithm {
     /// The neighbour table (IV-105, V-92).
     pub(crate) fn neighbour_rows(&self, now: Instant) -> Vec<NeighbourRow> {
         either!(self, it => it.neighbour_rows(now))
+    }
+
+    /// All that decides about the default route to an originator; `None` if it is unknown.
+    pub(crate) fn route_report(
+        &self,
+        now: Instant,
+        settings: &Settings,
+        originator: Mac,
+    ) -> Option<RouteReport> {
+        match self {
+            Self::Iv(iv) => iv.route_report(now, settings.orig_interval, originator),
+            Self::V(v) => v.route_report(now, originator),
+        }
     }
 
     /// A number of [`Routing::metric`] with what it measures.

@@ -9,6 +9,7 @@ mod batman_iv;
 mod batman_v;
 mod bridge_loop_avoidance;
 mod context;
+mod decisions;
 mod distributed_arp_table;
 mod engine;
 mod gateway;
@@ -29,11 +30,14 @@ pub use algorithm::RoutingAlgorithm;
 pub use batman_v::Measured;
 pub use bridge_loop_avoidance::{BackboneRow, ClaimRow};
 pub use context::Context;
+pub use decisions::{ChangeRow, Reason};
 pub use engine::{Engine, Event, Input, Link, Output, Probe, ProbeAnswer};
 pub use gateway::GatewayRow;
 pub use multicast::{BridgeMulticast, HostMulticast, MulticastRow, OwnMulticast, Querier};
 pub use rng::Rng;
-pub use routing::{Metric, NeighbourRow, OriginatorRow, Routing};
+pub use routing::{
+    CandidateRow, Metric, NeighbourRow, OriginatorRow, RouteReport, Routing, Seen, Verdict,
+};
 pub use settings::{GatewayMode, IfaceSettings, Limits, Settings};
-pub use snapshot::{GlobalRow, InterfaceRow, LocalRow, Overview};
+pub use snapshot::{GlobalRow, InterfaceRow, Learned, LocalRow, Overview};
 pub use throughput_meter::{MeterOutcome, MeterRequest, MeterResult};

@@ -3,7 +3,7 @@
 use core::time::Duration;
 use noctule_fib::Iface;
 use noctule_wire::tvlv::translation_table::ClientFlags;
-use noctule_wire::{Client, Mac, Ttvn};
+use noctule_wire::{Client, Instant, Mac, Ttvn};
 
 /// The node as a whole.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -73,4 +73,33 @@ pub struct GlobalRow {
     pub crc: u32,
     /// Whether frames to the client go to this originator.
     pub best: bool,
+    /// How the originator's word came to us.
+    pub how: Learned,
+    /// When that was; whole seconds.
+    pub since: Instant,
+}
+
+/// How it was learned that a client is behind an originator.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Learned {
+    /// From the changes that an OGM carries, or from a response with changes (TT-77).
+    Diff,
+    /// From the whole table, which was asked for (TT-96).
+    FullTable,
+    /// From the advertisement of a client that roamed (TT-108).
+    Roamed,
+    /// From payload that came from there, before any announcement (TT-101).
+    Payload,
+}
+
+impl Learned {
+    /// The rule of the protocol pages.
+    pub const fn rule(self) -> &'static str {
+        match self {
+            Self::Diff => "TT-77",
+            Self::FullTable => "TT-96",
+            Self::Roamed => "TT-108",
+            Self::Payload => "TT-101",
+        }
+    }
 }

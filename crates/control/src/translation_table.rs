@@ -25,7 +25,7 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
-use crate::{Context, Output, Routing};
+use crate::{Context, Learned, Output, Routing};
 use commit::Announced;
 use global::GlobalTable;
 use limits::{AnswerLimit, ROAM_ACCEPTED_MAX, ROAM_SENT_MAX, RequestLimit, RoamWindows};
@@ -170,7 +170,8 @@ impl TranslationTable {
         }
         let ttvn = self.global.peer_or_new(originator).ttvn;
         // Refusal is normal: the client is announced already, or ours (TT-103).
-        let _ = self.announce(ctx, client, tt::ClientFlags::TEMP, originator, ttvn);
+        let _ =
+            self.announce(ctx, client, tt::ClientFlags::TEMP, originator, ttvn, Learned::Payload);
         self.publish(ctx);
     }
 

@@ -6,6 +6,7 @@ mod mac;
 mod meter;
 pub(crate) mod rows;
 mod setting;
+mod why;
 
 pub use events::{EventRow, Subscribed};
 pub use mac::Address;
@@ -19,6 +20,7 @@ pub use rows::{
 };
 
 pub use setting::{SettingRow, SettingValue, SettingsRequest};
+pub use why::{Finding, Why, WhyAbout, WhyCandidate, WhyChange, WhyClient, WhyRequest};
 
 use serde::{Deserialize, Serialize};
 
@@ -94,6 +96,8 @@ pub enum Request {
     Events,
     /// One echo request; answered when its answer arrives, or at the end of the time-out.
     Probe(Probe),
+    /// Why a route is what it is, or why something is not used.
+    Why(WhyRequest),
     /// How much passes to a node; answered at the end of the test.
     Throughputmeter(MeterTest),
     /// Enough of the test to that node.
@@ -177,6 +181,8 @@ pub enum Reply {
     Event(Box<EventRow>),
     /// To [`Request::Probe`]; nothing if no answer came in time.
     Probe(Option<ProbeAnswer>),
+    /// To [`Request::Why`].
+    Why(Box<Why>),
     /// To [`Request::Throughputmeter`].
     Throughputmeter(MeterReport),
     /// To [`Request::ThroughputmeterCancel`]: whether a tool of this node waited for such a test.

@@ -9,7 +9,7 @@ mod events;
 #[cfg(test)]
 mod tests;
 
-use crate::api::{Address, MeterTest, Probe, ReplyLine, SettingsRequest};
+use crate::api::{Address, MeterTest, Probe, ReplyLine, SettingsRequest, WhyRequest};
 use crate::offload::Account;
 use crate::wake::Wake;
 use connection::Connection;
@@ -81,6 +81,7 @@ pub(crate) enum Table {
     Gateways,
     Interfaces,
     Vlans,
+    Why(WhyRequest),
 }
 
 /// A question with the place where its answer goes.

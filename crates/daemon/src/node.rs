@@ -15,6 +15,7 @@ mod probes;
 mod rest;
 mod settings;
 mod tables;
+mod why;
 
 pub(crate) use gateway::WithoutGateway;
 pub(crate) use links::Ports;

@@ -53,6 +53,7 @@ fn every_request_has_its_row() {
         "settings",
         "events",
         "probe",
+        "why",
         "throughputmeter",
         "throughputmeter_cancel",
     ] {
@@ -65,5 +66,5 @@ fn every_request_has_its_row() {
     }
     let unknown = noctule_daemon::api::RequestLine::parse(br#"{"noctule":1,"request":"?"}"#);
     let named = unknown.unwrap_err().matches('`').count() / 2 - 1;
-    assert_eq!(named, 21, "the list of requests above is complete");
+    assert_eq!(named, 22, "the list of requests above is complete");
 }

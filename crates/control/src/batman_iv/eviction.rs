@@ -13,6 +13,7 @@ use super::BatmanIv;
 use super::originator::{Originator, Slot};
 use super::reception::Received;
 use crate::Context;
+use crate::decisions::Reason;
 use core::time::Duration;
 use noctule_fib::{Counter, NextHop, View};
 use noctule_wire::{Discard, Instant, Mac};
@@ -168,7 +169,9 @@ impl BatmanIv {
             return Err(Discard::TableFull);
         }
         ctx.counters.add(Counter::TableEvicted, 1);
-        self.drop_candidates(ctx, slot, false, |candidate| candidate.hop == worst);
+        self.drop_candidates(ctx, slot, false, Reason::Displaced, |candidate| {
+            candidate.hop == worst
+        });
         Ok(())
     }
 }

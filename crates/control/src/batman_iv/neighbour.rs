@@ -112,6 +112,10 @@ impl Neighbours {
         self.most_led = self.entries.values().map(|entry| entry.led).max().unwrap_or(0);
     }
 
+    pub(super) fn get(&self, hop: NextHop) -> Option<&Neighbour> {
+        self.entries.get(&hop)
+    }
+
     pub(super) fn get_mut(&mut self, hop: NextHop) -> Option<&mut Neighbour> {
         self.entries.get_mut(&hop)
     }

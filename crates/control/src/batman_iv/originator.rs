@@ -2,6 +2,7 @@
 
 use super::tq::TqRing;
 use super::window::{Step, Window};
+use crate::decisions::Decisions;
 use core::time::Duration;
 use noctule_fib::{Iface, NextHop, View};
 use noctule_wire::{Instant, Mac, SeqNo};
@@ -127,6 +128,8 @@ pub(super) struct Originator {
     pub(super) metric: u8,
     /// Whether the neighbour that leads there is in doubt, as last published.
     pub(super) doubtful: bool,
+    /// Why the default route is the way it is.
+    pub(super) decisions: Decisions,
 }
 
 impl Originator {
@@ -141,6 +144,7 @@ impl Originator {
             tvlv_seq: None,
             metric: 0,
             doubtful: false,
+            decisions: Decisions::default(),
         }
     }
 

@@ -3,6 +3,7 @@
 use super::BatmanIv;
 use super::neighbour::{doubtful_after, silent_after};
 use super::originator::{Candidate, Originator, Slot};
+use crate::decisions::{Decided, Reason};
 use crate::interfaces::Interfaces;
 use crate::routing::RoutingEvent;
 use crate::{Context, Event};
@@ -58,6 +59,7 @@ impl BatmanIv {
                 interfaces.active(candidate.hop.iface).is_none()
                     || candidate.last_seen.timed_out(now, CANDIDATE_TIMEOUT)
             },
+            Reason::TimedOut,
         );
     }
 
@@ -68,6 +70,7 @@ impl BatmanIv {
             interfaces,
             |originator| interfaces.is_mine(originator.mac),
             |candidate| interfaces.is_mine(candidate.hop.mac),
+            Reason::OurAddress,
         );
     }
 
@@ -77,6 +80,7 @@ impl BatmanIv {
         interfaces: &Interfaces,
         is_gone: impl Fn(&Originator) -> bool,
         goes: impl Fn(&Candidate) -> bool,
+        reason: Reason,
     ) {
         let gone: Vec<_> = self.originators.iter().filter(|o| is_gone(o)).map(|o| o.mac).collect();
         for mac in gone {
@@ -84,7 +88,7 @@ impl BatmanIv {
         }
         let slots: Vec<_> = self.originators.in_order().collect();
         for slot in slots {
-            self.remove_candidates(ctx, interfaces, slot, &goes);
+            self.remove_candidates(ctx, interfaces, slot, reason, &goes);
         }
     }
 
@@ -106,6 +110,7 @@ impl BatmanIv {
         ctx: &mut Context<'_>,
         interfaces: &Interfaces,
         slot: Slot,
+        reason: Reason,
         goes: &impl Fn(&Candidate) -> bool,
     ) {
         let originator = self.originators.get_mut(slot);
@@ -120,24 +125,30 @@ impl BatmanIv {
         if !changed && !originator.candidates.iter().any(goes) {
             return;
         }
-        self.drop_candidates(ctx, slot, true, goes);
+        let router = self.originators.get(slot).router(View::Default);
+        let down = router.is_some_and(|hop| interfaces.active(hop.iface).is_none());
+        let reason = if down { Reason::InterfaceDown } else { reason };
+        self.drop_candidates(ctx, slot, true, reason, goes);
     }
 
-    /// Removes candidates of an originator, and chooses routers anew: in all views, or only where they lost theirs.
+    /// Removes candidates of an originator, and chooses routers anew: in all views, or only where they lost theirs, for
+    /// `reason`.
     pub(super) fn drop_candidates(
         &mut self,
         ctx: &mut Context<'_>,
         slot: Slot,
         all: bool,
+        reason: Reason,
         goes: impl Fn(&Candidate) -> bool,
     ) {
-        let before: Vec<_> =
-            self.views().map(|view| (view, self.originators.get(slot).router(view))).collect();
+        let originator = self.originators.get(slot);
+        let of = |view| (view, originator.router(view), originator.router_average(view));
+        let before: Vec<_> = self.views().map(of).collect();
         for candidate in self.originators.get_mut(slot).remove_candidates(&goes) {
             self.release(ctx, candidate.hop);
         }
         let mut lost = false;
-        for (view, old) in before {
+        for (view, old, average) in before {
             let originator = self.originators.get_mut(slot);
             if originator.view(view).is_none() {
                 continue;
@@ -149,8 +160,10 @@ impl BatmanIv {
                 originator.view_mut(view).router = router;
                 continue;
             }
+            let stays = old.is_some_and(|old| originator.candidate(old).is_some());
+            let reason = if stays { Reason::ChosenAnew } else { reason };
             lost |= router.is_none();
-            self.set_router(ctx, slot, view, router);
+            self.set_router(ctx, slot, view, router, Decided::new(reason, average.into()));
         }
         if lost {
             self.events.push_back(RoutingEvent::RouteLost(self.originators.get(slot).mac));
@@ -202,7 +215,9 @@ impl BatmanIv {
                 let better = best_candidate(originator, view, alive)
                     .filter(|index| originator.view(view).is_some_and(|v| v.average(*index) != 0));
                 if better.is_some() {
-                    self.set_router(ctx, slot, view, better);
+                    let before = originator.router_average(view).into();
+                    let decided = Decided::new(Reason::Silent, before);
+                    self.set_router(ctx, slot, view, better, decided);
                     if view == View::Default {
                         self.publish_metric(ctx, slot);
                     }

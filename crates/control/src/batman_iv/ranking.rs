@@ -3,6 +3,7 @@
 use super::BatmanIv;
 use super::originator::Slot;
 use super::reception::Received;
+use crate::decisions::{Decided, Reason};
 use crate::routing::RoutingEvent;
 use crate::{Context, Event};
 use core::cmp::Ordering;
@@ -60,8 +61,8 @@ impl BatmanIv {
         let originator = self.originators.get_mut(slot);
         originator.candidates[index].last_seen = ctx.now;
         originator.view_mut(view).delivery_mut(index).ring.push(tq);
-        if self.takes_over(slot, view, index) {
-            self.set_router(ctx, slot, view, Some(index));
+        if let Some(decided) = self.takes_over(slot, view, index) {
+            self.set_router(ctx, slot, view, Some(index), decided);
         }
         if view == View::Default {
             self.publish_metric(ctx, slot);
@@ -69,37 +70,40 @@ impl BatmanIv {
         Ok(())
     }
 
-    /// Whether a candidate, whose record was just counted, is to replace the router (IV-71 to IV-74). No hysteresis.
-    fn takes_over(&self, slot: Slot, view: View, index: usize) -> bool {
+    /// Whether a candidate, whose record was just counted, is to replace the router, and why (IV-71 to IV-74). No
+    /// hysteresis.
+    fn takes_over(&self, slot: Slot, view: View, index: usize) -> Option<Decided> {
         let originator = self.originators.get(slot);
-        let Some(route) = originator.view(view) else { return false };
-        let Some(router) = route.router else { return true };
+        let route = originator.view(view)?;
+        let Some(router) = route.router else { return Some(Decided::new(Reason::First, 0)) };
         if router == index {
-            return false;
+            return None;
         }
-        let Some(delivery) = route.delivery(router) else { return false };
-        match route.average(index).cmp(&delivery.ring.average()) {
-            Ordering::Less => false,
-            Ordering::Greater => true,
+        let before = route.delivery(router)?.ring.average();
+        let reason = match route.average(index).cmp(&before) {
+            Ordering::Less => return None,
+            Ordering::Greater => Reason::BetterTq,
             Ordering::Equal => {
                 let echoes = |index: usize| self.echoes_of(originator.candidates[index].hop);
-                echoes(index) > echoes(router)
+                (echoes(index) > echoes(router)).then_some(Reason::MoreEchoes)?
             }
-        }
+        };
+        Some(Decided::new(reason, before.into()))
     }
 
     /// How many of our OGMs a neighbour sent back, on the link by which it is a candidate (IV-73).
-    fn echoes_of(&self, hop: NextHop) -> u32 {
+    pub(super) fn echoes_of(&self, hop: NextHop) -> u32 {
         self.originators.find(hop.mac).map_or(0, |neighbour| neighbour.echoes(hop.iface))
     }
 
-    /// Sets the router of one view and tells readers and operators.
+    /// Sets the router of one view, tells readers and operators, and remembers why.
     pub(super) fn set_router(
         &mut self,
         ctx: &mut Context<'_>,
         slot: Slot,
         view: View,
         router: Option<usize>,
+        decided: Decided,
     ) {
         let originator = self.originators.get_mut(slot);
         originator.view_mut(view).router = router;
@@ -107,6 +111,8 @@ impl BatmanIv {
         ctx.fib.set_router(mac, view, router);
         if view == View::Default {
             let by = router.filter(|router| router.mac != mac);
+            let metric = originator.router_average(view).into();
+            originator.decisions.push(ctx.now, router, metric, decided);
             let before = core::mem::replace(&mut originator.charged, by);
             self.neighbours.charge(before, by);
             ctx.event(Event::RouteChanged { originator: mac, router });

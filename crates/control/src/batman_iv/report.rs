@@ -1,10 +1,13 @@
 //! The tables as an operator sees them (section 13).
 
 use super::BatmanIv;
+use super::neighbour::silent_after;
+use super::originator::Candidate;
 use crate::interfaces::Interfaces;
-use crate::{Metric, NeighbourRow, OriginatorRow};
+use crate::{CandidateRow, Metric, NeighbourRow, OriginatorRow, RouteReport, Seen};
+use core::time::Duration;
 use noctule_fib::{Iface, View};
-use noctule_wire::Instant;
+use noctule_wire::{Instant, Mac};
 
 impl BatmanIv {
     /// The originator table of the default view (IV-103). Empty while the node has no originator address (IV-107).
@@ -57,6 +60,42 @@ impl BatmanIv {
             }
         }
         rows
+    }
+
+    /// All that decides about the default route to an originator; `None` if it is unknown.
+    pub(crate) fn route_report(
+        &self,
+        now: Instant,
+        orig_interval: Duration,
+        mac: Mac,
+    ) -> Option<RouteReport> {
+        let originator = self.originators.find(mac)?;
+        let route = originator.view(View::Default);
+        let row = |(index, candidate): (usize, &Candidate)| {
+            let delivery =
+                route.and_then(|route| route.delivery(index)).copied().unwrap_or_default();
+            CandidateRow {
+                hop: candidate.hop,
+                metric: Metric::Tq(delivery.ring.average()),
+                chosen: originator.router(View::Default) == Some(candidate.hop),
+                last_seen: now.since(candidate.last_seen),
+                heard: self
+                    .neighbours
+                    .get(candidate.hop)
+                    .map(|neighbour| now.since(neighbour.heard)),
+                seen: Seen::Windows {
+                    received: delivery.received.count(),
+                    echoed: self.echoes_of(candidate.hop),
+                },
+            }
+        };
+        Some(RouteReport {
+            originator: mac,
+            last_seen: now.since(originator.last_seen),
+            candidates: originator.candidates.iter().enumerate().rev().map(row).collect(),
+            silent_after: Some(silent_after(orig_interval)),
+            changes: originator.decisions.newest_first(now),
+        })
     }
 
     /// The neighbour table (IV-105).

@@ -1,5 +1,6 @@
 //! What is remembered of each originator: its candidates and, view by view, its numbers and its router (V-07, V-08).
 
+use crate::decisions::Decisions;
 use core::time::Duration;
 use noctule_fib::{NextHop, View};
 use noctule_wire::ogm2::Throughput;
@@ -108,6 +109,8 @@ pub(super) struct Originator {
     pub(super) metric: u32,
     /// Whether the neighbour that leads there is in doubt, as last published.
     pub(super) doubtful: bool,
+    /// Why the default route is the way it is.
+    pub(super) decisions: Decisions,
 }
 
 impl Originator {
@@ -119,6 +122,7 @@ impl Originator {
             views: Vec::new(),
             metric: 0,
             doubtful: false,
+            decisions: Decisions::default(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::BatmanV;
 use super::originator::{Candidate, Originator};
+use crate::decisions::{Decided, Reason};
 use crate::interfaces::Interfaces;
 use crate::routing::RoutingEvent;
 use crate::{Context, Event};
@@ -30,6 +31,7 @@ impl BatmanV {
                 interfaces.active(candidate.hop.iface).is_none()
                     || candidate.last_seen.timed_out(now, CANDIDATE_TIMEOUT)
             },
+            Reason::TimedOut,
         );
     }
 
@@ -40,6 +42,7 @@ impl BatmanV {
             interfaces,
             |originator| interfaces.is_mine(originator.mac),
             |candidate| interfaces.is_mine(candidate.hop.mac),
+            Reason::OurAddress,
         );
     }
 
@@ -66,6 +69,7 @@ impl BatmanV {
         interfaces: &Interfaces,
         is_gone: impl Fn(&Originator) -> bool,
         goes: impl Fn(&Candidate) -> bool,
+        reason: Reason,
     ) {
         let gone: Vec<_> =
             self.originators.values().filter(|o| is_gone(o)).map(|o| o.mac).collect();
@@ -87,7 +91,10 @@ impl BatmanV {
                 }
             }
             if changed {
-                self.drop_candidates(ctx, mac, &goes);
+                let router = originator.router(View::Default);
+                let down = router.is_some_and(|hop| interfaces.active(hop.iface).is_none());
+                let reason = if down { Reason::InterfaceDown } else { reason };
+                self.drop_candidates(ctx, mac, reason, &goes);
             }
         }
     }
@@ -108,9 +115,12 @@ impl BatmanV {
         &mut self,
         ctx: &mut Context<'_>,
         mac: Mac,
+        reason: Reason,
         goes: impl Fn(&Candidate) -> bool,
     ) {
         let Some(originator) = self.originators.get_mut(&mac) else { return };
+        let path = |view| originator.path(originator.router(view)?, view);
+        let before = path(View::Default).map_or(0, |path| path.throughput.0);
         let going: Vec<_> = originator.candidates.extract_if(.., |c| goes(c)).collect();
         for candidate in going {
             self.release(ctx, candidate.hop);
@@ -122,8 +132,11 @@ impl BatmanV {
                 continue;
             }
             let best = best_candidate(originator, view);
-            if best != originator.router(view) {
-                self.set_router(ctx, mac, view, best);
+            let old = originator.router(view);
+            if best != old {
+                let stays = old.is_some_and(|old| originator.candidate(old).is_some());
+                let reason = if stays { Reason::ChosenAnew } else { reason };
+                self.set_router(ctx, mac, view, best, Decided::new(reason, before));
             }
         }
         self.publish_metric(ctx, mac);

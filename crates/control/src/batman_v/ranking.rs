@@ -2,6 +2,7 @@
 
 use super::BatmanV;
 use super::originator::Originator;
+use crate::decisions::{Decided, Reason};
 use crate::routing::RoutingEvent;
 use crate::{Context, Event};
 use noctule_fib::{NextHop, View};
@@ -62,21 +63,22 @@ impl BatmanV {
     /// A record of a candidate was counted: it may become the router (V-66 to V-68).
     pub(super) fn rank(&mut self, ctx: &mut Context<'_>, mac: Mac, view: View, hop: NextHop) {
         let Some(originator) = self.originators.get(&mac) else { return };
-        if takes_over(originator, view, hop) {
-            self.set_router(ctx, mac, view, Some(hop));
+        if let Some(decided) = takes_over(originator, view, hop) {
+            self.set_router(ctx, mac, view, Some(hop), decided);
         }
         if view == View::Default {
             self.publish_metric(ctx, mac);
         }
     }
 
-    /// Sets the router of one view and tells the others.
+    /// Sets the router of one view, tells the others, and remembers why.
     pub(super) fn set_router(
         &mut self,
         ctx: &mut Context<'_>,
         mac: Mac,
         view: View,
         router: Option<NextHop>,
+        decided: Decided,
     ) {
         let Some(originator) = self.originators.get_mut(&mac) else { return };
         let before = core::mem::replace(&mut originator.view_mut(view).router, router);
@@ -85,6 +87,9 @@ impl BatmanV {
             self.events.push_back(RoutingEvent::RouteLost(mac));
         }
         if view == View::Default {
+            let path = router.and_then(|router| originator.path(router, view));
+            let metric = path.map_or(0, |path| path.throughput.0);
+            originator.decisions.push(ctx.now, router, metric, decided);
             ctx.event(Event::RouteChanged { originator: mac, router });
         }
     }
@@ -102,17 +107,22 @@ impl BatmanV {
     }
 }
 
-fn takes_over(originator: &Originator, view: View, hop: NextHop) -> bool {
-    let Some(router) = originator.router(view) else { return true };
+/// Whether a candidate is to replace the router, and why (V-66 to V-68).
+fn takes_over(originator: &Originator, view: View, hop: NextHop) -> Option<Decided> {
+    let Some(router) = originator.router(view) else { return Some(Decided::new(Reason::First, 0)) };
     if router == hop {
-        return false;
+        return None;
     }
-    match (originator.path(router, view), originator.path(hop, view)) {
-        (Some(old), Some(new)) => {
-            let lag = new.last_seq.ahead_of(old.last_seq);
-            lag >= LAG_MAX || old.throughput < new.throughput
-        }
-        (None, Some(_)) => true,
-        (_, None) => false,
-    }
+    let new = originator.path(hop, view)?;
+    let Some(old) = originator.path(router, view) else {
+        return Some(Decided::new(Reason::First, 0));
+    };
+    let reason = if old.throughput < new.throughput {
+        Reason::Faster
+    } else if new.last_seq.ahead_of(old.last_seq) >= LAG_MAX {
+        Reason::Lagging
+    } else {
+        return None;
+    };
+    Some(Decided::new(reason, old.throughput.0))
 }

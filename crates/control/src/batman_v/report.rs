@@ -1,10 +1,12 @@
 //! The tables as an operator sees them (section 16).
 
 use super::BatmanV;
+use super::originator::Candidate;
 use crate::interfaces::Interfaces;
-use crate::{Metric, NeighbourRow, OriginatorRow};
+use crate::{CandidateRow, Metric, NeighbourRow, OriginatorRow, RouteReport, Seen};
 use noctule_fib::{Iface, View};
-use noctule_wire::Instant;
+use noctule_wire::ogm2::Throughput;
+use noctule_wire::{Instant, Mac};
 
 impl BatmanV {
     /// The originator table of the default view (V-91). Empty while the node has no originator address.
@@ -54,6 +56,37 @@ impl BatmanV {
             }
         }
         rows
+    }
+
+    /// All that decides about the default route to an originator; `None` if it is unknown.
+    pub(crate) fn route_report(&self, now: Instant, mac: Mac) -> Option<RouteReport> {
+        let originator = self.originators.get(&mac)?;
+        let router = originator.router(View::Default);
+        let newest = router.and_then(|router| originator.path(router, View::Default));
+        let row = |candidate: &Candidate| {
+            let path = candidate.path(View::Default);
+            let neighbour = self.neighbours.get(candidate.hop);
+            let ahead = path.zip(newest).map(|(path, of)| path.last_seq.ahead_of(of.last_seq));
+            CandidateRow {
+                hop: candidate.hop,
+                metric: Metric::Throughput(path.map_or(Throughput(0), |path| path.throughput)),
+                chosen: router == Some(candidate.hop),
+                last_seen: now.since(candidate.last_seen),
+                heard: neighbour.map(|neighbour| now.since(neighbour.last_seen)),
+                seen: Seen::Link {
+                    throughput: neighbour.map(|neighbour| neighbour.throughput.get()),
+                    ahead: ahead.unwrap_or(0),
+                    delivers: path.is_some(),
+                },
+            }
+        };
+        Some(RouteReport {
+            originator: mac,
+            last_seen: now.since(originator.last_seen),
+            candidates: originator.candidates.iter().rev().map(row).collect(),
+            silent_after: None,
+            changes: originator.decisions.newest_first(now),
+        })
     }
 
     /// The neighbour table (V-92).

@@ -12,14 +12,14 @@ use crate::throughput_meter::ThroughputMeter;
 use crate::translation_table::{Disposition, TranslationTable};
 use crate::{
     BackboneRow, ClaimRow, Context, Event, GatewayRow, GlobalRow, Input, InterfaceRow, LocalRow,
-    MulticastRow, NeighbourRow, OriginatorRow, Output, Overview, OwnMulticast, Rng, Routing,
-    Settings, gateway, icmp, tvlv,
+    MulticastRow, NeighbourRow, OriginatorRow, Output, Overview, OwnMulticast, Rng, RouteReport,
+    Routing, Settings, gateway, icmp, tvlv,
 };
-use noctule_fib::{Counters, Iface, IfaceEntry, Node, View, VlanSet, Writer};
+use noctule_fib::{Counters, Iface, IfaceEntry, NextHop, Node, View, VlanSet, Writer};
 use noctule_wire::ethernet::Frame;
 use noctule_wire::tvlv::Kind;
 use noctule_wire::tvlv::multicast::MulticastFlags;
-use noctule_wire::{Discard, Fragment, Instant, PacketType, UnicastTvlv, packet};
+use noctule_wire::{Discard, Fragment, Instant, Mac, PacketType, UnicastTvlv, packet};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -252,6 +252,21 @@ impl Engine {
     /// The originator table of one interface's view (IV-104).
     pub fn originator_rows_of(&self, now: Instant, iface: Iface) -> Vec<OriginatorRow> {
         self.routing.originator_rows_of(now, &self.interfaces, iface)
+    }
+
+    /// All that decides about the default route to an originator; `None` if it is unknown.
+    pub fn route_report(&self, now: Instant, originator: Mac) -> Option<RouteReport> {
+        self.routing.route_report(now, &self.settings, originator)
+    }
+
+    /// Who is on one link, as flooding knows it (FWD-86).
+    pub fn neighbours_on(&self, iface: Iface) -> noctule_fib::Neighbours {
+        self.routing.neighbours(iface)
+    }
+
+    /// Whether a neighbour is an interface of the node with this originator address, as far as it tells.
+    pub fn speaks_as(&self, hop: NextHop, originator: Mac) -> bool {
+        self.routing.speaks_as(hop, originator)
     }
 
     /// The neighbour table (IV-105).

@@ -5,7 +5,7 @@ use super::announcements::Announcement;
 use super::limits::{CLIENTS_PER_ORIGINATOR, OVERSIZE_PAUSE, TEMPORARY_SHARE};
 use super::local::LocalEntry;
 use super::peer::Peer;
-use crate::Context;
+use crate::{Context, Learned};
 use noctule_wire::tvlv::translation_table::{Change, ClientFlags};
 use noctule_wire::{Client, Discard, Instant, Mac, Ttvn};
 
@@ -32,6 +32,7 @@ impl TranslationTable {
         flags: ClientFlags,
         originator: Mac,
         ttvn: Ttvn,
+        how: Learned,
     ) -> Result<(), Refused> {
         // It is in our own LAN; whoever said so is right (BLA-90, TT-62 step 1).
         if self.backbones.contains(&(originator, client.vid)) {
@@ -50,7 +51,9 @@ impl TranslationTable {
         if temporary && flags_of(self).is_some_and(|known| !known.contains(ClientFlags::TEMP)) {
             return Err(Refused::Known);
         }
-        let listed = self.global.is_listed(client, originator);
+        let before =
+            self.global.get(client).and_then(|entry| entry.announcements.of(originator).copied());
+        let listed = before.is_some();
         if !listed {
             self.make_room(ctx, originator, temporary)?;
         }
@@ -75,7 +78,12 @@ impl TranslationTable {
         }
         if !(temporary && listed) {
             let sync = flags.and(ClientFlags::SYNC).wire();
-            self.global.list(client, Announcement { originator, ttvn, sync });
+            let since = u32::try_from(ctx.now.as_millis() / 1000).unwrap_or(u32::MAX);
+            // What it says again was learned before.
+            let (how, since) = before
+                .filter(|before| before.how != Learned::Payload)
+                .map_or((how, since), |before| (before.how, before.since));
+            self.global.list(client, Announcement { originator, ttvn, sync, how, since });
         }
         if unicast {
             self.retract_local(client, flags.contains(ClientFlags::ROAM));
@@ -171,6 +179,7 @@ impl TranslationTable {
         originator: Mac,
         ttvn: Ttvn,
         changes: impl Iterator<Item = Change>,
+        how: Learned,
     ) {
         let mut outcome = Ok(());
         for change in changes {
@@ -182,7 +191,7 @@ impl TranslationTable {
                 let roamed = change.flags.contains(ClientFlags::ROAM);
                 self.withdraw(ctx, change.client, roamed, originator);
             } else {
-                outcome = self.announce(ctx, change.client, change.flags, originator, ttvn);
+                outcome = self.announce(ctx, change.client, change.flags, originator, ttvn, how);
                 if outcome.is_err() {
                     break;
                 }

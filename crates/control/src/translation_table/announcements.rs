@@ -1,5 +1,6 @@
 //! Who announces a client: a list that nearly always has one element, and then costs no allocation.
 
+use crate::Learned;
 use noctule_wire::tvlv::translation_table::ClientFlags;
 use noctule_wire::{Mac, Ttvn};
 
@@ -12,6 +13,10 @@ pub(super) struct Announcement {
     pub(super) ttvn: Ttvn,
     /// The synchronised flags that it gave (TT-09): these, not those of others, enter its CRC (TT-56).
     pub(super) sync: u8,
+    /// How it was learned when it was listed.
+    pub(super) how: Learned,
+    /// When that was, in whole seconds since the caller's origin: an operator needs no more, and the list stays small.
+    pub(super) since: u32,
 }
 
 impl Announcement {
@@ -99,7 +104,13 @@ mod tests {
     use super::*;
 
     fn by(number: u8, sync: u8) -> Announcement {
-        Announcement { originator: Mac([2, 0, 0, 0, 0, number]), ttvn: Ttvn(1), sync }
+        Announcement {
+            originator: Mac([2, 0, 0, 0, 0, number]),
+            ttvn: Ttvn(1),
+            sync,
+            how: Learned::Diff,
+            since: 0,
+        }
     }
 
     #[test]

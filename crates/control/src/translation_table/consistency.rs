@@ -2,7 +2,7 @@
 
 use super::TranslationTable;
 use super::limits::{CACHED_CHANGES_MAX, STRAYED_TIMEOUT};
-use crate::{Context, Event, Routing};
+use crate::{Context, Event, Learned, Routing};
 use noctule_wire::tvlv::translation_table::{Change, TranslationTable as TtValue};
 use noctule_wire::{Discard, Instant, Mac, Ttvn};
 
@@ -81,7 +81,7 @@ impl TranslationTable {
         ttvn: Ttvn,
         changes: impl ExactSizeIterator<Item = Change> + Clone,
     ) {
-        self.apply(ctx, originator, ttvn, changes.clone());
+        self.apply(ctx, originator, ttvn, changes.clone(), Learned::Diff);
         if let Some(peer) = self.global.peer_mut(originator) {
             // One that is too long to keep must not leave that of an older version behind.
             peer.last_diff = (changes.len() <= CACHED_CHANGES_MAX).then(|| changes.collect());

@@ -203,11 +203,6 @@ impl GlobalTable {
         }
     }
 
-    /// Whether the originator is in the client's list.
-    pub(super) fn is_listed(&self, client: Client, originator: Mac) -> bool {
-        self.get(client).is_some_and(|entry| entry.announcements.of(originator).is_some())
-    }
-
     /// The temporary entry that has been there longest, of one originator or of all.
     pub(super) fn oldest_temporary(&self, of: Option<Mac>) -> Option<Client> {
         let set = match of {

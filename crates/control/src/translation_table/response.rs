@@ -3,7 +3,7 @@
 use super::TranslationTable;
 use super::consistency::is_one_step;
 use super::limits::{ANSWER_WAIT, FRUITLESS_MAX, FRUITLESS_PAUSE_MAX, REQUEST_WAIT};
-use crate::{Context, Routing};
+use crate::{Context, Learned, Routing};
 use core::time::Duration;
 use noctule_wire::tvlv::translation_table::TranslationTable as TtValue;
 use noctule_wire::{Discard, Instant, Mac};
@@ -34,7 +34,7 @@ impl TranslationTable {
             peer.held_until =
                 pause_after(peer.fruitless).map_or(Instant::ZERO, |pause| now + pause);
             self.global.remove_originator(originator);
-            self.apply(ctx, originator, response.ttvn, response.changes());
+            self.apply(ctx, originator, response.ttvn, response.changes(), Learned::FullTable);
             self.publish_version(ctx, originator);
         } else {
             let usable = is_one_step(peer.initialized, peer.ttvn, response.ttvn)

@@ -2,7 +2,7 @@
 
 use super::announce::is_announceable;
 use super::{Disposition, TranslationTable, send};
-use crate::{Context, Routing};
+use crate::{Context, Learned, Routing};
 use noctule_fib::{Counter, View};
 use noctule_wire::tvlv::Kind;
 use noctule_wire::tvlv::roaming::Roaming;
@@ -151,7 +151,7 @@ impl TranslationTable {
         let entry = self.global.get(client);
         let said = entry.and_then(|entry| entry.announcements.of(source));
         let attributes = said.map_or(ClientFlags::NONE, |said| said.flags());
-        self.announce(ctx, client, ClientFlags::ROAM.or(attributes), source, ttvn)
+        self.announce(ctx, client, ClientFlags::ROAM.or(attributes), source, ttvn, Learned::Roamed)
             .map_err(|_| Discard::TableFull)
     }
 }

@@ -41,6 +41,8 @@ impl TranslationTable {
                     originator: said.originator,
                     crc: vlan.map_or(0, |vlan| vlan.stored),
                     best: best == Some(said.originator),
+                    how: said.how,
+                    since: Instant::from_millis(u64::from(said.since) * 1000),
                 });
             }
         }

@@ -7,7 +7,7 @@ use noctule_wire::tvlv::multicast::MulticastFlags;
 use noctule_wire::tvlv::translation_table::ClientFlags;
 use serde::{Deserialize, Serialize};
 
-fn is_false(flag: &bool) -> bool {
+pub(super) fn is_false(flag: &bool) -> bool {
     !*flag
 }
 

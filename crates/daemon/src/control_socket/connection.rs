@@ -115,6 +115,7 @@ impl Connection {
             Request::Gateways => Table::Gateways,
             Request::Interfaces => Table::Interfaces,
             Request::Vlans => Table::Vlans,
+            Request::Why(wanted) => Table::Why(wanted),
             // It is more than a question.
             Request::Events => return error("events are told to one connection alone"),
         };

@@ -33,6 +33,9 @@ impl Node {
             Table::Gateways => Reply::Gateways(self.gateways()),
             Table::Interfaces => Reply::Interfaces(self.interfaces()),
             Table::Vlans => Reply::Vlans(self.vlans()),
+            Table::Why(wanted) => {
+                self.why(wanted).map_or_else(Reply::Error, |why| Reply::Why(Box::new(why)))
+            }
         };
         ReplyLine { mesh: Some(self.mesh_row()), ..ReplyLine::new(reply) }
     }
@@ -273,11 +276,11 @@ impl Node {
 }
 
 /// As tools are told of links and paths (V-91, V-92).
-fn kbit(Throughput(units): Throughput) -> u32 {
+pub(super) fn kbit(Throughput(units): Throughput) -> u32 {
     units.saturating_mul(100)
 }
 
-fn millis(duration: Duration) -> u64 {
+pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 

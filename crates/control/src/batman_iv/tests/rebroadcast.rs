@@ -268,7 +268,8 @@ fn iv_59_views_of_interfaces_decide_what_leaves() {
     node.repeats();
     // In the view of interface 1 the router is lost, in the others not.
     let slot = node.iv.originators.slot(FAR).unwrap();
-    node.with(|iv, ctx, _| iv.set_router(ctx, slot, View::Arrival(iface(1)), None));
+    let lost = crate::decisions::Decided::new(crate::decisions::Reason::TimedOut, 0);
+    node.with(|iv, ctx, _| iv.set_router(ctx, slot, View::Arrival(iface(1)), None, lost));
     let sent = repeats_of(&mut node, 0, PEER, repeated(FAR, 4, mac(8, 1), 225));
     assert_eq!(sent, [(0, 48, 0, 198, PEER)]);
 }

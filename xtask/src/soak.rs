@@ -197,7 +197,7 @@ fn round(
     event.undo(mesh)?;
     let balance = mesh.settle(&before, sent, event.is_exact())?;
     println!("  {event:?}, {length} bytes: {balance}");
-    balance.check(event.is_exact())?;
+    balance.check(event.is_exact(), event.twice_max())?;
     let took = mesh.first().wait_for_ping(mesh.last().address(), again)?;
     ensure!(took <= again, "the first ping passed after {took:?}");
     mesh.hosts_talk()?;

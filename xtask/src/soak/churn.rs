@@ -3,11 +3,14 @@
 use anyhow::Result;
 
 use super::Chance;
+use super::balance::OF_NODES;
 use super::mesh::Mesh;
 use crate::lab::{FrameSocket, Set};
 
 /// Clients that come at once.
 const CLIENTS: u8 = 64;
+/// Frames in a ring.
+const RING: u64 = 512;
 /// MTUs that a link has for a while: a smaller one, which the generator's frames still fit, and one for which its ring is opened afresh.
 const MTUS: [u32; 2] = [1420, 2500];
 
@@ -62,6 +65,15 @@ impl Event {
     /// are cut, which the sink cannot count.
     pub(super) const fn is_exact(self) -> bool {
         matches!(self, Self::Calm | Self::Route | Self::Clients | Self::Settings)
+    }
+
+    /// How many frames may be counted twice: those of the nodes themselves, and what two rings of one link hold while the one
+    /// takes the place of the other.
+    pub(super) const fn twice_max(self) -> u64 {
+        match self {
+            Self::Mtu => OF_NODES + 2 * RING,
+            _ => OF_NODES,
+        }
     }
 
     /// Lets it happen.

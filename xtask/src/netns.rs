@@ -127,7 +127,7 @@ const CASES: &[Case] = cases![
     start::a_stopped_node_leaves_nothing,
     start::a_start_that_fails_half_way_leaves_nothing,
     start::an_idle_node_is_small => alone,
-    soak::what_a_short_flood_loses_is_counted_though_no_frame_follows,
+    soak::each_frame_of_a_short_flood_is_forwarded_or_counted,
     soak::frames_at_full_rate_are_all_counted_whatever_happens => alone,
     demo::demo_lan_shows_what_it_says => alone,
     scripts::the_scripts_build_a_chain_and_a_diamond_and_take_them_down,

@@ -5,6 +5,7 @@
 //! It owns the rings and never waits for anybody: control packets and hints go to the engine over bounded queues, and
 //! what finds no room is counted. Frames are taken and sent in batches; nothing is allocated for a frame.
 
+mod drops;
 mod line;
 mod linger;
 mod outlet;
@@ -20,6 +21,7 @@ use crate::clock::{Clock, poll_timeout_ms};
 use crate::port::Port;
 use crate::wake::Wake;
 use crossbeam_channel::{Receiver as Queue, Sender};
+use drops::DropsDue;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use noctule_dataplane::link::{FDS_MAX, Path, RxFrame};
@@ -38,11 +40,13 @@ use std::time::Duration;
 /// Frames taken from one interface before the others have their turn. A batch shares one pinning of the tables and one
 /// system call for sending.
 const BATCH: usize = 64;
-/// How often the kernel is asked for frames that found no room in a ring, while there is traffic.
-const DROPS_EVERY: Duration = Duration::from_secs(1);
 
 /// Batches that are still taken from an interface which leaves: more than the largest ring holds.
 const LAST_BATCHES: usize = 256;
+
+/// Batches that are still taken from a ring while another one of the same interface fills already: as many as a ring of the default
+/// size holds. More would come from both.
+const A_RING: usize = 512 / BATCH;
 
 /// What the engine thread tells the worker.
 #[derive(Debug)]
@@ -104,9 +108,7 @@ pub(crate) struct Worker {
     wake: Wake,
     engine: Wake,
     tap_gone: Sender<()>,
-    next_drops: Instant,
-    /// Whether frames have come since the kernel was last asked for those that found no room.
-    drops_open: bool,
+    drops_due: DropsDue,
 }
 
 /// Fills in the inner frame's checksum where a sender on this machine left that to hardware which is not there (veth):
@@ -184,8 +186,7 @@ impl Worker {
             wake,
             engine,
             tap_gone,
-            next_drops: Instant::ZERO,
-            drops_open: false,
+            drops_due: DropsDue::new(),
         }
     }
 
@@ -212,8 +213,7 @@ impl Worker {
                 self.pipeline.on_deadline(now, &mut self.outlet);
             }
             self.outlet.flush();
-            if now >= self.next_drops {
-                self.next_drops = now + DROPS_EVERY;
+            if self.drops_due.is_due(now) {
                 self.account_drops();
             }
             if !more && !self.linger.stays(now, self.taken > 0) {
@@ -227,17 +227,24 @@ impl Worker {
         match command {
             Command::Attach { iface, path } => {
                 let Path { receiver, transmitter } = *path;
-                // What the old ring still holds came into the new one, too.
-                self.close_books(iface);
-                self.ports[iface.index()] = receiver.map(Port::new);
+                let port = match receiver {
+                    Some(receiver) if self.ports[iface.index()].is_some() => {
+                        // Both rings have got what came since the new one was opened.
+                        self.close_books(iface);
+                        let port = Port::in_place_of_another(receiver);
+                        self.empty(iface, A_RING);
+                        Some(port)
+                    }
+                    receiver => {
+                        self.close_books(iface);
+                        receiver.map(Port::new)
+                    }
+                };
+                self.ports[iface.index()] = port;
                 self.outlet.set_transmitter(iface, Some(transmitter));
             }
             Command::Detach(iface) => {
-                for _ in 0..LAST_BATCHES {
-                    if !self.receive(iface) {
-                        break;
-                    }
-                }
+                self.empty(iface, LAST_BATCHES);
                 self.close_books(iface);
                 self.ports[iface.index()] = None;
                 self.outlet.set_transmitter(iface, None);
@@ -280,7 +287,7 @@ impl Worker {
     fn receive(&mut self, iface: Iface) -> bool {
         let Some(port) = &mut self.ports[iface.index()] else { return false };
         let Some(mut frame) = port.receiver.next_frame() else { return false };
-        self.drops_open = true;
+        self.drops_due.frame_taken();
         let mut session = self.pipeline.session(self.clock.now());
         complete_checksum(&mut frame);
         session.receive(iface, &mut frame, &mut self.outlet);
@@ -344,11 +351,8 @@ impl Worker {
 
     /// Waits until there is something to do.
     fn wait(&mut self) {
-        let mut deadline = self.pipeline.next_deadline().unwrap_or(Instant::NEVER);
-        if self.drops_open {
-            // Nobody else may wake this thread for a long time, and till then the statistics would lack them.
-            deadline = deadline.min(self.next_drops);
-        }
+        let deadline = self.pipeline.next_deadline().unwrap_or(Instant::NEVER);
+        let deadline = deadline.min(self.drops_due.deadline());
         let timeout_ms = poll_timeout_ms(self.clock.now(), deadline);
         let mut fds: [PollFd<'_>; IFACES_MAX * FDS_MAX + 2] =
             std::array::from_fn(|_| PollFd::new(self.wake.as_fd(), PollFlags::POLLIN));
@@ -381,6 +385,15 @@ impl Worker {
         }
     }
 
+    /// Takes what an interface's ring still holds, up to so many batches.
+    fn empty(&mut self, iface: Iface, batches: usize) {
+        for _ in 0..batches {
+            if !self.receive(iface) {
+                break;
+            }
+        }
+    }
+
     /// Adds what an interface's ring has dropped to the statistics, before it is closed.
     fn close_books(&mut self, iface: Iface) {
         if let Some(port) = &mut self.ports[iface.index()] {
@@ -390,7 +403,6 @@ impl Worker {
 
     /// Adds what the rings dropped to the statistics.
     fn account_drops(&mut self) {
-        self.drops_open = false;
         for port in self.ports.iter_mut().flatten() {
             port.account_drops(&self.counters);
         }

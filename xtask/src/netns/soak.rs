@@ -1,4 +1,4 @@
-//! `cargo xtask soak` in short, and what it has found.
+//! `cargo xtask soak` in short, and a flood without anything else.
 
 use anyhow::{Result, ensure};
 
@@ -6,14 +6,14 @@ use super::{LIMIT, QUICK, nodes, program_path};
 use crate::lab::{FrameSocket, wait_for};
 use crate::soak;
 
-/// Frames of a flood that must be over within a second on most machines, so that nobody asks for what was lost in between.
+/// Frames of a flood that is over before the node next asks for what it has lost.
 const FLOOD: u32 = 20_000;
 
 pub(super) fn frames_at_full_rate_are_all_counted_whatever_happens() -> Result<()> {
     soak::short(&program_path()?)
 }
 
-pub(super) fn what_a_short_flood_loses_is_counted_though_no_frame_follows() -> Result<()> {
+pub(super) fn each_frame_of_a_short_flood_is_forwarded_or_counted() -> Result<()> {
     let (lab, mut nodes) = nodes(&["anna", "ben", "cara"])?;
     for first in 1..nodes.len() {
         let [one, other] = nodes.get_disjoint_mut([first - 1, first])?;

@@ -25,6 +25,7 @@ mod soak;
 mod start;
 mod tools;
 mod workers;
+mod why;
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -115,6 +116,9 @@ const CASES: &[Case] = cases![
     tools::tp_23_tp_43_the_throughput_meter_measures_and_can_be_stopped,
     tools::tp_06_tp_21_who_does_not_answer_is_told_in_time,
     tools::mgmt_33_mgmt_42_frames_are_captured_and_shown,
+    why::iv_73_iv_74_iv_76_a_change_of_the_route_is_explained,
+    why::v_67_a_change_of_the_route_is_explained,
+    why::an_unknown_address_is_told_in_one_sentence,
     settings::mgmt_12_settings_change_while_frames_run_and_none_is_lost,
     settings::mgmt_13_mgmt_14_mgmt_27_batctls_words_work,
     settings::mgmt_14_mgmt_31_each_vlan_has_its_settings,

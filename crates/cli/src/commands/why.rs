@@ -1,4 +1,4 @@
-//! `noctule why`: why a route is what it is, in plain words.
+//! `noctule why`: why a route is what it is, or why something is not used, in plain words.
 
 use crate::args::Common;
 use crate::bat_hosts::BatHosts;
@@ -9,6 +9,7 @@ use crate::{Status, json, target};
 use noctule_daemon::api::{
     Address, Finding, Reply, Request, Why, WhyAbout, WhyCandidate, WhyChange, WhyClient, WhyRequest,
 };
+use noctule_wire::Mac;
 use std::io::Write;
 
 /// What can be typed.
@@ -16,6 +17,12 @@ use std::io::Write;
 pub(crate) struct Args {
     /// MAC address of a node or client, a name from bat-hosts, or the IP address or host name of a client
     destination: String,
+    /// Explain why it is not used as a neighbour, or how much it is
+    #[arg(long, conflicts_with = "broadcast")]
+    neighbor: bool,
+    /// Explain what can keep broadcasts of this node from reaching it; it may be a group
+    #[arg(long)]
+    broadcast: bool,
     /// Print addresses, not names from bat-hosts
     #[arg(short = 'n')]
     numeric: bool,
@@ -28,8 +35,14 @@ pub(crate) struct Args {
 pub(crate) fn run(common: &Common, args: &Args, out: &mut dyn Write) -> Status {
     let mut client = Client::connect(common)?;
     let hosts = BatHosts::load();
-    let address = Address(target::mac(&hosts, &args.destination)?);
-    let wanted = WhyRequest { address, about: WhyAbout::Route };
+    let group = args.destination.parse().ok().filter(|mac: &Mac| args.broadcast && mac.is_group());
+    let mac = group.map_or_else(|| target::mac(&hosts, &args.destination), Ok)?;
+    let about = match (args.neighbor, args.broadcast) {
+        (true, _) => WhyAbout::Neighbor,
+        (_, true) => WhyAbout::Broadcast,
+        _ => WhyAbout::Route,
+    };
+    let wanted = WhyRequest { address: Address(mac), about };
     let (mesh, Reply::Why(why)) = client.table(Request::Why(wanted))? else {
         return Err(client.strange());
     };
@@ -53,8 +66,9 @@ impl Page {
             writeln!(out, "{}", self.client(why.address, row))?;
         }
         if let Some(originator) = why.orig_address {
-            let heard = why.last_seen_msecs.map(seconds).unwrap_or_default();
-            writeln!(out, "originator {}, heard of {heard} ago", self.names.show(originator.0))?;
+            let heard = why.last_seen_msecs.map(seconds);
+            let heard = heard.map_or_else(String::new, |heard| format!(", heard of {heard} ago"));
+            writeln!(out, "originator {}{heard}", self.names.show(originator.0))?;
         }
         for finding in &why.because {
             writeln!(out, "because {}", sentence(finding))?;

@@ -21,6 +21,10 @@ pub enum WhyAbout {
     /// The way there.
     #[default]
     Route,
+    /// Why it is not used as a next hop, or how much it is.
+    Neighbor,
+    /// Why broadcasts from here do not reach it, or what keeps frames to that group from being flooded.
+    Broadcast,
 }
 
 /// The answer.
@@ -52,6 +56,23 @@ pub struct Why {
     pub changes: Vec<WhyChange>,
 }
 
+impl Why {
+    /// Nothing known as yet.
+    pub(crate) const fn new(address: Address, about: WhyAbout) -> Self {
+        Self {
+            address,
+            about,
+            clients: Vec::new(),
+            orig_address: None,
+            last_seen_msecs: None,
+            candidates: Vec::new(),
+            because: Vec::new(),
+            would_change: Vec::new(),
+            changes: Vec::new(),
+        }
+    }
+}
+
 /// One sentence, and where it stands in the protocol pages.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Finding {
@@ -63,6 +84,11 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// A sentence without a rule.
+    pub(crate) fn plain(says: impl Into<String>) -> Self {
+        Self { rule: None, says: says.into() }
+    }
+
     /// A sentence with its rule.
     pub(crate) fn new(rule: &str, says: impl Into<String>) -> Self {
         Self { rule: Some(rule.into()), says: says.into() }

@@ -1,5 +1,7 @@
 //! Why something is as it is: what the engine knows, in plain words.
 
+mod broadcast;
+mod neighbor;
 mod words;
 
 use super::Node;
@@ -19,6 +21,8 @@ impl Node {
     pub(super) fn why(&self, wanted: &WhyRequest) -> Result<Why, String> {
         match wanted.about {
             WhyAbout::Route => self.why_route(wanted.address.0),
+            WhyAbout::Neighbor => self.why_neighbor(wanted.address.0),
+            WhyAbout::Broadcast => Ok(self.why_broadcast(wanted.address.0)),
         }
     }
 
@@ -27,17 +31,7 @@ impl Node {
         let clients = self.word_of(mac);
         let here = clients.iter().any(|row| row.how == "local");
         let best = clients.iter().find(|row| row.best).and_then(|row| row.orig_address);
-        let mut why = Why {
-            address: mac.into(),
-            about: WhyAbout::Route,
-            clients,
-            orig_address: None,
-            last_seen_msecs: None,
-            candidates: Vec::new(),
-            because: Vec::new(),
-            would_change: Vec::new(),
-            changes: Vec::new(),
-        };
+        let mut why = Why { clients, ..Why::new(mac.into(), WhyAbout::Route) };
         if self.is_own(mac) {
             why.because.push(Finding::new("FWD-05", "it is this node itself: no route is needed"));
             return Ok(why);

@@ -56,6 +56,8 @@ fn iv_h3_the_own_link_takes_the_place_of_a_router() {
         node.beat(&[(0, PEER)], seqno);
     }
     assert_eq!(node.router(PEER, View::Default), Some(hop(0, PEER)));
+    let report = node.iv.route_report(node.now, node.settings.orig_interval, PEER).unwrap();
+    assert!(report.changes.iter().any(|change| change.reason == crate::Reason::Displaced));
     assert_eq!(evicted(&node), 1);
 }
 

@@ -260,6 +260,12 @@ impl Node {
         router
     }
 
+    /// Why the default route changed last.
+    pub(super) fn reason(&self, originator: Mac) -> Option<crate::Reason> {
+        let report = self.iv.route_report(self.now, self.settings.orig_interval, originator)?;
+        report.changes.first().map(|change| change.reason)
+    }
+
     /// Average quality of a candidate in one view; `None` without state.
     pub(super) fn average(&self, originator: Mac, view: View, hop: NextHop) -> Option<u8> {
         let entry = self.iv.originators.find(originator)?;

@@ -3,7 +3,7 @@
 use super::node::Node;
 use super::{Mac, Ogm, View, at, hop, iface, mac, ms, ogm, repeated};
 use crate::routing::RoutingEvent;
-use crate::{Event, Metric, Routing};
+use crate::{Event, Metric, Reason, Routing, Seen, Verdict};
 use noctule_fib::Neighbours;
 
 const ME: Mac = mac(1, 1);
@@ -24,6 +24,7 @@ fn iv_88_iv_89_timeouts() {
     assert_eq!(node.router(PEER, View::Default), Some(hop(0, PEER)), "not more than 200 s yet");
     node.run_until(seen + ms(201_000));
     assert_eq!(node.router(PEER, View::Default), None);
+    assert_eq!(node.reason(PEER), Some(Reason::TimedOut));
     assert_eq!(
         node.events(),
         [RoutingEvent::NeighboursChanged, RoutingEvent::RouteLost(PEER)],
@@ -71,6 +72,7 @@ fn iv_89_iv_90_link_down_moves_routes_at_once() {
         [Some(hop(1, OTHER)), None, Some(hop(1, OTHER))],
         "the view of the interface is gone, the others moved"
     );
+    assert_eq!(node.reason(FAR), Some(Reason::InterfaceDown));
     assert_eq!(node.iv.metric(FAR), Some(200));
     assert_eq!(node.fib.reader().pin().originator(FAR).unwrap().metric(), 200);
     assert_eq!(node.router(PEER, View::Default), None, "the neighbour itself had no other way");
@@ -208,6 +210,7 @@ fn a_silent_router_is_passed_over_for_a_living_way() {
     node.run_until(last_word + ms(6600));
     assert_eq!(node.router(FAR, View::Default), Some(hop(0, OTHER)));
     assert_eq!(node.router(FAR, View::Arrival(iface(0))), Some(hop(0, OTHER)), "in every view");
+    assert_eq!(node.reason(FAR), Some(Reason::Silent));
     assert_eq!(node.iv.metric(FAR), Some(200));
     // The first way comes back: it takes its role by the rules (IV-74).
     node.hear(0, PEER, repeated(FAR, 20, mac(8, 1), 225));
@@ -318,4 +321,55 @@ fn an_address_that_became_ours_is_forgotten() {
         assert!(entry.candidates.iter().all(|candidate| candidate.hop == hop(0, OTHER)));
         assert!(node.events().contains(&RoutingEvent::Gone(PEER)));
     }
+}
+
+/// IV-89: a next hop whose address is ours by now is none.
+#[test]
+fn iv_89_a_route_by_an_address_that_became_ours_moves() {
+    let mut node = Node::with_interfaces(&[ME]);
+    node.warm(&[(0, PEER), (0, OTHER)], 100);
+    node.hear(0, PEER, repeated(FAR, 1, mac(8, 1), 225));
+    node.hear(0, OTHER, repeated(FAR, 1, mac(8, 2), 200));
+    node.attach(1, Node::link(PEER), 1);
+    assert_eq!(node.router(FAR, View::Default), Some(hop(0, OTHER)));
+    assert_eq!(node.reason(FAR), Some(Reason::OurAddress));
+}
+
+/// IV-90: when any candidate goes, the best of the rest is taken, also in place of a router that stays.
+#[test]
+fn iv_90_a_worse_router_gives_way_when_another_candidate_goes() {
+    let mut node = Node::with_interfaces(&[ME, MY_SECOND]);
+    let third = mac(4, 1);
+    node.warm(&[(0, PEER), (0, OTHER), (1, third)], 100);
+    node.hear(0, PEER, repeated(FAR, 1, mac(8, 1), 225));
+    node.hear(0, OTHER, repeated(FAR, 1, mac(8, 2), 200));
+    node.hear(1, third, repeated(FAR, 1, mac(8, 3), 50));
+    for seqno in 2..=4 {
+        node.hear(0, PEER, repeated(FAR, seqno, mac(8, 1), 100));
+    }
+    let verdict = |node: &Node| {
+        node.iv.route_report(node.now, node.settings.orig_interval, FAR).unwrap().verdict()
+    };
+    assert_eq!(verdict(&node), Verdict::Overtaken, "IV-71: until a record of the better one comes");
+    node.change(1, |link| link.up = false);
+    assert_eq!(node.router(FAR, View::Default), Some(hop(0, OTHER)));
+    assert_eq!(node.reason(FAR), Some(Reason::ChosenAnew));
+    assert_eq!(verdict(&node), Verdict::Best);
+}
+
+/// What is told of a candidate is what its metric is made of, and of a silent one how long it has been.
+#[test]
+fn iv_06_iv_07_iv_77_the_windows_of_a_next_hop_are_told() {
+    let mut node = Node::with_interfaces(&[ME]);
+    node.warm(&[(0, PEER)], 100);
+    let of =
+        |node: &Node| node.iv.route_report(node.now, node.settings.orig_interval, PEER).unwrap();
+    let report = of(&node);
+    assert_eq!(report.verdict(), Verdict::Only);
+    assert_eq!(report.candidates[0].seen, Seen::Windows { received: 64, echoed: 64 });
+    node.run(20_000);
+    let report = of(&node);
+    assert_eq!(report.verdict(), Verdict::SilentButAlone);
+    assert!(report.candidates[0].heard >= Some(ms(20_000)));
+    assert!(node.iv.route_report(node.now, ms(1000), FAR).is_none(), "nobody has heard of it");
 }

@@ -3,7 +3,7 @@
 use super::node::Node;
 use super::{Mac, Ogm, View, hop, iface, mac, ogm, repeated};
 use crate::routing::RoutingEvent;
-use crate::{Event, Routing};
+use crate::{Event, Reason, Routing};
 
 const ME: Mac = mac(1, 1);
 const B1: Mac = mac(2, 1);
@@ -76,12 +76,14 @@ fn iv_71_iv_72_iv_74_others_take_over_with_their_own_records() {
         by(&mut node, B2, seqno, 200);
     }
     assert_eq!(router(&node), B1, "IV-72: 225 > 200");
+    assert_eq!(node.reason(FAR), Some(Reason::First));
     for seqno in 6..=10 {
         by(&mut node, B1, seqno, 100);
     }
     assert_eq!((router(&node), average(&node, B1)), (B1, 100));
     by(&mut node, B2, 10, 101);
     assert_eq!(router(&node), B2, "IV-74: strictly better, no hysteresis");
+    assert_eq!(node.reason(FAR), Some(Reason::BetterTq));
     node.drain();
     let changes: Vec<_> = node
         .told
@@ -118,6 +120,8 @@ fn iv_73_ties_are_decided_by_echoes() {
         by(&mut node, B2, 6, tq);
         assert_eq!((average(&node, B1), average(&node, B2)), (225, 225));
         assert_eq!(router(&node), expected, "{because}");
+        let reason = if expected == B2 { Reason::MoreEchoes } else { Reason::First };
+        assert_eq!(node.reason(FAR), Some(reason), "{because}");
     }
 }
 

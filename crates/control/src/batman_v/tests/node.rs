@@ -271,6 +271,12 @@ impl Node {
         router
     }
 
+    /// Why the default route changed last.
+    pub(super) fn reason(&self, originator: Mac) -> Option<crate::Reason> {
+        let report = self.v.route_report(self.now, originator)?;
+        report.changes.first().map(|change| change.reason)
+    }
+
     /// What a view stores of the way by a candidate.
     pub(super) fn stored(&self, originator: Mac, view: View, hop: NextHop) -> Option<u32> {
         Some(self.v.originators.get(&originator)?.path(hop, view)?.throughput.0)

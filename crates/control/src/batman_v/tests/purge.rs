@@ -2,8 +2,8 @@
 
 use super::node::Node;
 use super::*;
-use crate::Routing;
 use crate::routing::RoutingEvent;
+use crate::{Reason, Routing};
 
 #[test]
 fn v_81_v_82_candidates_go_after_200_s_and_the_best_of_the_others_follows() {
@@ -23,6 +23,7 @@ fn v_81_v_82_candidates_go_after_200_s_and_the_best_of_the_others_follows() {
     assert_eq!(node.router(FAR, View::Default), Some(hop(0, PEER)), "lag of 4, 200 s");
     node.run(1500);
     assert_eq!(node.router(FAR, View::Default), Some(hop(0, mac(4, 1))), "of equals the newest");
+    assert_eq!(node.reason(FAR), Some(Reason::TimedOut));
     assert_eq!(node.v.metric(FAR), Some(500));
     assert!(node.v.neighbours.get(hop(0, PEER)).is_none(), "V-35");
 }
@@ -61,6 +62,7 @@ fn v_81_what_used_an_interface_that_is_down_or_gone_is_forgotten() {
         assert_eq!(node.router(FAR, View::Default), Some(hop(0, PEER)));
         assert_eq!(node.router(FAR, arrival(2)), Some(hop(0, PEER)));
         assert_eq!(node.router(FAR, arrival(1)), None);
+        assert_eq!(node.reason(FAR), Some(Reason::InterfaceDown));
         assert!(node.v.originators[&FAR].view(arrival(1)).is_none());
         node.events();
         node.change(0, |link| link.up = false);

@@ -3,8 +3,8 @@
 use super::node::Node;
 use super::*;
 use crate::IfaceSettings;
-use crate::Routing;
 use crate::batman_v::Measured;
+use crate::{Reason, Routing};
 
 /// Two neighbours on two links, and a third link with a listener.
 fn node() -> Node {
@@ -31,10 +31,12 @@ fn v_66_v_67_v_69_v_70_v_71_switching_and_failing_over() {
     node.repeats();
     node.hear(1, OTHER, ogm(FAR, 70_105, 185));
     assert_eq!((router(&node), node.v.metric(FAR)), (OTHER, Some(185)));
+    assert_eq!(node.reason(FAR), Some(Reason::Lagging));
     assert!(node.repeats().contains(&(2, Ogm2 { ttl: 48, ..ogm(FAR, 70_105, 163) })), "V-72");
     assert_eq!(node.stored(FAR, View::Default, hop(0, PEER)), Some(8823), "V-70: still listed");
     node.hear(0, PEER, ogm(FAR, 70_106, 8823));
     assert_eq!(router(&node), PEER, "V-71");
+    assert_eq!(node.reason(FAR), Some(Reason::Faster));
     node.hear(1, OTHER, ogm(FAR, 70_106, 8823));
     assert_eq!(router(&node), PEER, "equal never switches");
     node.hear(0, PEER, ogm(FAR, 70_107, 1));

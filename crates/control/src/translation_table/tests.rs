@@ -8,6 +8,7 @@ mod cost;
 mod crc;
 mod global;
 mod hostile;
+mod learned;
 mod limits;
 mod local;
 mod mesh;

@@ -24,8 +24,8 @@ mod settings;
 mod soak;
 mod start;
 mod tools;
-mod workers;
 mod why;
+mod workers;
 
 use std::ffi::OsStr;
 use std::path::PathBuf;

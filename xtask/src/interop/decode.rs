@@ -56,6 +56,9 @@ fn sent_frames(tshark: &Path, capture: &Path) -> Result<Vec<Frame>> {
             "-E",
             "occurrence=a",
         ])
+        // What hosts say to each other is not ours to judge: streams are not put together, as lost and repeated parts of one
+        // make errors of their own.
+        .args(["-o", "tcp.desegment_tcp_streams:FALSE"])
         .args(["-e", "frame.number", "-e", "frame.protocols", "-e", "_ws.malformed"])
         .args(["-e", "_ws.expert.severity", "-e", "_ws.expert.message", "-e", "eth.type"])
         .stdin(Stdio::null())

@@ -37,7 +37,7 @@ use tracing::{info, warn};
 const HINTS_MAX: usize = 1024;
 /// Of the worker's thread.
 const WORKER_STACK_LEN: usize = 256 * 1024;
-/// With fewer processors one worker is as fast as several: engine, kernel and programs want the others.
+/// With fewer processors one worker is left the field: engine, kernel and programs want the others. Caution, not a measurement.
 const AUTO_PROCESSORS_MIN: usize = 4;
 /// More workers than this take memory that a node rarely has a use for: somebody has to ask for them.
 const AUTO_WORKERS_MAX: usize = 4;
